@@ -1,0 +1,79 @@
+import type { Exchange, Scope } from '../http/exchange.js'
+import type { TimerWheel } from '../lib/timer-wheel.js'
+import type { NodeWords, StatsRow } from '../shared/contract.js'
+import type { Schema } from '../spec/schema.js'
+import type { Logger } from '../telemetry/log.js'
+
+/**
+ * A filter at work in one pipeline of one worker. Never `async`, never throws on purpose; see
+ * `docs/one-request.md`.
+ */
+export interface Filter {
+  /** Returns a result of the kind (OK, 1, 2, …) or SUSPENDED. */
+  handle(ex: Exchange): number
+  /** Called when an exchange that this filter suspended ends early. */
+  cancel?(ex: Exchange): void
+  /** The pipeline that owned this is gone and its last exchange is done: close what is open. */
+  retire?(): void
+}
+
+/** A filter that encloses all that follows it: retry, circuit breaker, time limit. */
+export interface WrappingFilter {
+  /** OK goes on inside the scope; a result ends or jumps without one; SUSPENDED waits. */
+  enter(ex: Exchange, scope: Scope): number
+  /** The inside has ended with `code`. Returns UNCHANGED, RERUN, SUSPENDED or a result. */
+  leave(ex: Exchange, scope: Scope, code: number): number
+  /** Called when an exchange ends early while waiting in `enter` or `leave`. */
+  cancel?(ex: Exchange): void
+  retire?(): void
+}
+
+/** What a filter may use of its surroundings. */
+export interface FilterContext {
+  /** Of the pipeline and of the filter. */
+  readonly pipeline: string
+  readonly name: string
+  readonly timers: TimerWheel
+  readonly log: Logger
+  /** Words that every worker of the node sees; `key` is one of what `shared(spec)` named. */
+  words(key: string): NodeWords
+  /** This worker's statistics row of `key`, one of what `stats(spec)` named. */
+  stats(key: string): StatsRow
+}
+
+export interface FilterModule<S> {
+  /** `previous`: the filter of the same name and kind in the generation before, or null. */
+  create(spec: S, context: FilterContext, previous: Filter | null): Filter | WrappingFilter
+}
+
+/** Everything known about a filter without its engine; one `kind.ts` each. */
+export interface FilterKind<S = unknown> {
+  readonly kind: string
+  readonly summary: string
+  /** Result i is code i + 1. */
+  readonly results: readonly string[]
+  /** True when `create` gives a WrappingFilter. */
+  readonly wraps: boolean
+  /** Fields beside `name` and `kind`. */
+  readonly spec: Schema<S>
+  /** Largest request body in bytes that must be whole before `handle`; 0 streams. */
+  requestBodyBytes?(spec: S): number
+  /** Largest response body in bytes that must be whole before `handle`; 0 streams. */
+  responseBodyBytes?(spec: S): number
+  /** Keys of the node-wide words the filter uses; equal keys of equal policies keep their state. */
+  shared?(spec: S): readonly string[]
+  /** Keys of the statistics rows the filter fills, as they appear in its status. */
+  stats?(spec: S): readonly string[]
+  /** Only a worker that runs the filter loads this. */
+  load(): Promise<FilterModule<S>>
+}
+
+/** A FilterKind with the type of its spec forgotten, as registries hold it. */
+// biome-ignore lint/suspicious/noExplicitAny: the spec reaches `create` only after its own schema
+export type AnyFilterKind = FilterKind<any>
+
+export function defineFilterKind<S>(
+  kind: Omit<FilterKind<S>, 'wraps'> & { wraps?: boolean },
+): FilterKind<S> {
+  return { wraps: false, ...kind }
+}

@@ -1,0 +1,114 @@
+/** Takes the bytes of one body. Called by the source only, never after `end` or `fail`. */
+export interface BodySink {
+  /** `chunk` is lent until the call returns; what is kept must be copied. */
+  data(chunk: Uint8Array): void
+  end(): void
+  /** The rest will not come: the peer is gone, or broke the protocol. */
+  fail(reason: string): void
+}
+
+/**
+ * Bytes on their way, from a client or a back end. Nothing flows before `open`; then chunks come
+ * until `end` or `fail`, while not paused. A chunk may still arrive in the turn of a `pause`.
+ */
+export interface BodySource {
+  /** Bytes announced, or -1 when only the end will tell. */
+  readonly length: number
+  /** Called once. Bytes at hand may arrive before it returns. */
+  open(sink: BodySink): void
+  pause(): void
+  resume(): void
+  /** The rest is not wanted: give back what is held. Safe at any time, also twice. */
+  cancel(): void
+}
+
+/** The body of a request: streamed once, or held whole and given out as often as asked. */
+export class RequestBody {
+  /** Null once the body is whole or a consumer has opened it. */
+  source: BodySource | null
+  whole: Uint8Array | null
+
+  constructor(source: BodySource | null, whole: Uint8Array | null) {
+    this.source = source
+    this.whole = whole
+  }
+
+  static of(bytes: Uint8Array): RequestBody {
+    return new RequestBody(null, bytes)
+  }
+
+  /** Bytes announced or held; -1 when unknown. */
+  get length(): number {
+    if (this.whole !== null) return this.whole.byteLength
+    return this.source === null ? -1 : this.source.length
+  }
+
+  /** The stream, for its one consumer; null when somebody has it already or it is whole. */
+  take(): BodySource | null {
+    const source = this.source
+    this.source = null
+    return source
+  }
+}
+
+/** What {@link collect} tells its caller, once. */
+export interface Collector {
+  collected(bytes: Uint8Array): void
+  /** More than the bound came (or was announced); the source has been cancelled. */
+  tooLarge(): void
+  failed(reason: string): void
+}
+
+/** Gathers a body of at most `bytesMax` bytes. */
+export function collect(source: BodySource, bytesMax: number, collector: Collector): BodySink {
+  const sink = new CollectingSink(source, bytesMax, collector)
+  if (source.length > bytesMax) {
+    source.cancel()
+    collector.tooLarge()
+  } else source.open(sink)
+  return sink
+}
+
+class CollectingSink implements BodySink {
+  readonly #source: BodySource
+  readonly #bytesMax: number
+  readonly #collector: Collector
+  #chunks: Uint8Array[] = []
+  #bytes = 0
+  #done = false
+
+  constructor(source: BodySource, bytesMax: number, collector: Collector) {
+    this.#source = source
+    this.#bytesMax = bytesMax
+    this.#collector = collector
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.#done) return
+    this.#bytes += chunk.byteLength
+    if (this.#bytes > this.#bytesMax) {
+      this.#done = true
+      this.#chunks = []
+      this.#source.cancel()
+      this.#collector.tooLarge()
+      return
+    }
+    this.#chunks.push(chunk.slice())
+  }
+
+  end(): void {
+    if (this.#done) return
+    this.#done = true
+    const [only] = this.#chunks
+    const whole = this.#chunks.length === 1 && only ? only : Buffer.concat(this.#chunks)
+    this.#chunks = []
+    this.#collector.collected(whole)
+  }
+
+  fail(reason: string): void {
+    if (this.#done) return
+    this.#done = true
+    this.#chunks = []
+    this.#collector.failed(reason)
+  }
+}

@@ -1,0 +1,174 @@
+import { HttpRequest, HttpResponse } from './message.js'
+import { realIp } from './real-ip.js'
+
+/**
+ * What a filter's `handle` returns. 0 and above are the filter's own results, in the order of its
+ * kind's `results` (the first of them is 1; 0 is "went well").
+ */
+export const OK = 0
+/** The filter will call `ex.resume(ticket, code)` later. */
+export const SUSPENDED = -1
+/** From `leave`: run all that follows the wrapping filter once more. */
+export const RERUN = -2
+/** From `leave`: hand the result of the inside on as it is; it does not jump a second time. */
+export const UNCHANGED = -3
+
+export const RUNNING = 0
+export const WAITING = 1
+export const RESPONDING = 2
+export const DONE = 3
+export const ABORTED = 4
+export type ExchangeState = 0 | 1 | 2 | 3 | 4
+
+/** What runs an exchange: a pipeline. */
+export interface Engine {
+  /** Goes on after the filter that waited, as if it had returned `code` now. */
+  advance(ex: Exchange, code: number): void
+  /** Something threw on behalf of `ex`. */
+  failed(ex: Exchange, thrown: unknown): void
+}
+
+/** What may be told that the exchange it works for is over. */
+export interface Cancellable {
+  /** Give back what is held for `ex`; nothing may be resumed after it. */
+  cancel(ex: Exchange): void
+}
+
+/** The way back to the client. */
+export interface Responder {
+  /** The flow has ended: `ex.response` goes out, head first. */
+  send(ex: Exchange): void
+  /** Ends the connection with no (further) answer. */
+  cut(ex: Exchange): void
+  /** The peer's address in text; costs microseconds, so it is read only when somebody asks. */
+  peerAddress(): string
+}
+
+/** A flow that an exchange is inside of: an open wrapping filter. */
+export class Scope {
+  /** Index of the wrapping node. */
+  readonly node: number
+  /** Runs of the inside so far, this one included. */
+  attempt = 1
+  startedMs = 0
+  /** The wrapping filter's own. */
+  data: unknown = null
+
+  constructor(node: number) {
+    this.node = node
+  }
+}
+
+const NO_SCOPES: readonly Scope[] = Object.freeze([])
+
+/**
+ * One request and its answer. Exchanges keep one shape for life and may be used again: a late
+ * callback is recognised by its ticket, never by the object.
+ */
+export class Exchange {
+  readonly request = new HttpRequest()
+  readonly response = new HttpResponse()
+  state: ExchangeState = RUNNING
+  /** Who answers; null once the client is gone or answered. */
+  responder: Responder | null = null
+  engine: Engine | null = null
+  /** Where the flow stands: index of the node that runs or waits. */
+  pc = 0
+  /** Open wrapping filters, innermost last. Shared and empty until the first opens. */
+  scopes: Scope[] = NO_SCOPES as Scope[]
+  /** Values of template variables, by index in the pipeline's table; null without templates. */
+  captured: (string | null)[] | null = null
+  /** The filter that waits, to be told of an abort. */
+  waiting: Cancellable | null = null
+  /** Milliseconds on the monotonic clock when the head was complete. */
+  startedMs = 0
+  /** Bytes of body received and sent; for the statistics. */
+  bodyBytesIn = 0
+  bodyBytesOut = 0
+  /** True while the engine's loop is on the stack: a resume is then only noted. */
+  looping = false
+  resumedWith: number = SUSPENDED
+  #ticket = 0
+  #realIp: string | null = null
+
+  /** Makes the object ready for another request. Old tickets stay dead. */
+  reset(): void {
+    this.request.reset()
+    this.response.reset()
+    this.state = RUNNING
+    this.responder = null
+    this.engine = null
+    this.pc = 0
+    this.scopes = NO_SCOPES as Scope[]
+    this.captured = null
+    this.waiting = null
+    this.startedMs = 0
+    this.bodyBytesIn = 0
+    this.bodyBytesOut = 0
+    this.looping = false
+    this.resumedWith = SUSPENDED
+    this.#ticket += 1
+    this.#realIp = null
+  }
+
+  /** For a filter about to return SUSPENDED: the number with which it may resume, once. */
+  suspend(): number {
+    this.#ticket += 1
+    this.resumedWith = SUSPENDED
+    return this.#ticket
+  }
+
+  /** True while `ticket` may still resume this exchange. */
+  isLive(ticket: number): boolean {
+    return ticket === this.#ticket && (this.state === RUNNING || this.state === WAITING)
+  }
+
+  /**
+   * Goes on with the result of a filter that waited. Ignored when the ticket is dead: after an
+   * abort, a time limit, a rerun, or the reuse of this object.
+   */
+  resume(ticket: number, code: number): void {
+    if (!this.isLive(ticket)) return
+    this.#ticket += 1
+    if (this.looping) this.resumedWith = code
+    else (this.engine as Engine).advance(this, code)
+  }
+
+  /** Kills the ticket that is out, and tells its holder. */
+  revoke(): void {
+    this.#ticket += 1
+    const waiting = this.waiting
+    this.waiting = null
+    if (waiting !== null) waiting.cancel(this)
+  }
+
+  /** Sets a whole answer made here. */
+  respond(status: number, body: Uint8Array | null = null): void {
+    const response = this.response
+    response.headers.clear()
+    response.body = body
+    response.status = status
+  }
+
+  /**
+   * The one way in from outside (socket, timer, message): what throws costs this exchange a 500
+   * (or its connection, once the head is out) and nobody else anything.
+   */
+  enter<A>(fn: (ex: Exchange, arg: A) => void, arg: A): void {
+    try {
+      fn(this, arg)
+    } catch (thrown) {
+      if (this.engine === null) throw thrown
+      this.engine.failed(this, thrown)
+    }
+  }
+
+  /** See `real-ip.ts`. Fixed at the first call: later changes of the fields do not alter it. */
+  get realIp(): string {
+    if (this.#realIp === null) {
+      const peer = this.responder === null ? '' : this.responder.peerAddress()
+      this.#realIp = realIp(this.request.headers, peer)
+    }
+    return this.#realIp
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The fields of one message: names in lower case, in the order in which they came, repeated ones
+ * kept apart. Text is *bytes as Latin-1*: every unit is at most 0xFF, so what is written with
+ * 'latin1' is what was read. Whoever adds a name or value from outside checks it first with
+ * {@link isFieldName} and {@link isFieldValue}; text from configuration goes through
+ * {@link toLatin1}.
+ */
+export class Headers {
+  /** name, value, name, value, … Read freely; change only through the methods. */
+  flat: string[] = []
+
+  clear(): void {
+    this.flat.length = 0
+  }
+
+  /** The first value, or null. `name` in lower case, here and below. */
+  get(name: string): string | null {
+    const flat = this.flat
+    for (let i = 0; i < flat.length; i += 2) if (flat[i] === name) return flat[i + 1] as string
+    return null
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== null
+  }
+
+  values(name: string): string[] {
+    const flat = this.flat
+    const found: string[] = []
+    for (let i = 0; i < flat.length; i += 2) if (flat[i] === name) found.push(flat[i + 1] as string)
+    return found
+  }
+
+  add(name: string, value: string): void {
+    this.flat.push(name, value)
+  }
+
+  /** Replaces every value of `name` by one, in the place of the first. */
+  set(name: string, value: string): void {
+    const flat = this.flat
+    for (let i = 0; i < flat.length; i += 2) {
+      if (flat[i] !== name) continue
+      flat[i + 1] = value
+      this.#deleteFrom(name, i + 2)
+      return
+    }
+    flat.push(name, value)
+  }
+
+  delete(name: string): void {
+    this.#deleteFrom(name, 0)
+  }
+
+  #deleteFrom(name: string, start: number): void {
+    const flat = this.flat
+    let to = start
+    for (let from = start; from < flat.length; from += 2) {
+      if (flat[from] === name) continue
+      if (to !== from) {
+        flat[to] = flat[from] as string
+        flat[to + 1] = flat[from + 1] as string
+      }
+      to += 2
+    }
+    flat.length = to
+  }
+}
+
+const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** A token, RFC 9110 §5.1. */
+export function isFieldName(text: string): boolean {
+  return FIELD_NAME.test(text)
+}
+
+/** RFC 9110 §5.5, in Latin-1 units: no CR, LF, NUL or other control character but HTAB. */
+export function isFieldValue(text: string): boolean {
+  return FIELD_VALUE.test(text)
+}
+
+/** Text from configuration as it goes on the wire: UTF-8 bytes, one unit a byte. */
+export function toLatin1(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return Buffer.from(text, 'utf8').toString('latin1')
+  }
+  return text
+}
+
+/** The inverse of {@link toLatin1}: bytes as Latin-1, read as UTF-8. */
+export function fromLatin1(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return Buffer.from(text, 'latin1').toString('utf8')
+  }
+  return text
+}

@@ -1,0 +1,110 @@
+import type { Clock } from './clock.js'
+
+/** Slot width. Nothing on the data path needs finer time. */
+const SLOT_MS = 4
+const SLOTS = 1024
+
+/**
+ * A deadline that can be started and stopped many times without allocating: embed one in whatever
+ * has deadlines. `fire` gets the owner, so no closure is needed.
+ */
+export class WheelTimer<Owner = unknown> {
+  readonly #fire: (owner: Owner) => void
+  readonly #owner: Owner
+  /** Kept by the wheel. */
+  next: WheelTimer | null = null
+  prev: WheelTimer | null = null
+  slot = -1
+  dueTick = 0
+
+  constructor(owner: Owner, fire: (owner: Owner) => void) {
+    this.#owner = owner
+    this.#fire = fire
+  }
+
+  get isRunning(): boolean {
+    return this.slot >= 0
+  }
+
+  /** Called by the wheel. */
+  fire(): void {
+    this.#fire(this.#owner)
+  }
+}
+
+/**
+ * All deadlines of one worker behind one real timer: hashed timing wheel (Varghese and Lauck 1987,
+ * scheme 6). Start and stop cost a few stores. A deadline fires up to one slot late, never early;
+ * the driver calls {@link advance} at least every few milliseconds.
+ */
+export class TimerWheel {
+  readonly #clock: Clock
+  readonly #heads: (WheelTimer | null)[] = new Array<WheelTimer | null>(SLOTS).fill(null)
+  #tick: number
+  #running = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#tick = Math.floor(clock.monotonicMs() / SLOT_MS)
+  }
+
+  /** Milliseconds as of the last advance: good enough for durations, costs nothing. */
+  get nowMs(): number {
+    return this.#clock.monotonicMs()
+  }
+
+  get runningCount(): number {
+    return this.#running
+  }
+
+  /** (Re)starts `timer`; it fires once, after at least `delayMs`. */
+  start(timer: WheelTimer, delayMs: number): void {
+    if (timer.slot >= 0) this.stop(timer)
+    const due = Math.floor((this.#clock.monotonicMs() + Math.max(0, delayMs)) / SLOT_MS) + 1
+    timer.dueTick = Math.max(due, this.#tick + 1)
+    const slot = timer.dueTick % SLOTS
+    const head = this.#heads[slot] as WheelTimer | null
+    timer.slot = slot
+    timer.prev = null
+    timer.next = head
+    if (head !== null) head.prev = timer
+    this.#heads[slot] = timer
+    this.#running += 1
+  }
+
+  stop(timer: WheelTimer): void {
+    if (timer.slot < 0) return
+    if (timer.prev !== null) timer.prev.next = timer.next
+    else this.#heads[timer.slot] = timer.next
+    if (timer.next !== null) timer.next.prev = timer.prev
+    timer.next = null
+    timer.prev = null
+    timer.slot = -1
+    this.#running -= 1
+  }
+
+  /** Fires what is due. Timers started meanwhile wait for a later advance. */
+  advance(): void {
+    const now = Math.floor(this.#clock.monotonicMs() / SLOT_MS)
+    const from = Math.max(this.#tick + 1, now - SLOTS + 1)
+    this.#tick = now
+    for (let tick = from; tick <= now; tick++) this.#fireSlot(tick % SLOTS, now)
+  }
+
+  #fireSlot(slot: number, now: number): void {
+    let timer = this.#heads[slot] as WheelTimer | null
+    let due: WheelTimer[] | null = null
+    for (; timer !== null; timer = timer.next) {
+      if (timer.dueTick > now) continue
+      if (due === null) due = []
+      due.push(timer)
+    }
+    if (due === null) return
+    // One that fires may stop another that was due in the same slot.
+    for (const each of due) {
+      if (each.slot < 0 || each.dueTick > now) continue
+      this.stop(each)
+      each.fire()
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * A few 32-bit words in memory that all workers of the node share. Zero when new. They outlive
+ * generations and workers: equal keys give the same words.
+ */
+export interface NodeWords {
+  readonly words: Int32Array
+  /** Index of the first of {@link WORDS_PER_SLOT} words that belong to the key. */
+  readonly base: number
+}
+
+export const WORDS_PER_SLOT = 16
+
+/** One worker's statistics of one thing (a server, a pool); plain stores, read from elsewhere. */
+export interface StatsRow {
+  /**
+   * Counts one finished exchange. `status` 100..599; `durationMs` may have a fraction; sizes in
+   * bytes.
+   */
+  record(status: number, durationMs: number, bytesIn: number, bytesOut: number): void
+}
