@@ -1,0 +1,123 @@
+import type { Asks } from '../actor/actor.js'
+import type { ConfigVersion } from './version.js'
+
+/** An object as the registry holds it. */
+export interface StoredObject {
+  readonly name: string
+  readonly kind: string
+  /** As it was sent, comments and order kept. */
+  readonly text: string
+  /** Decoded, defaults filled in, durations in milliseconds, sizes in bytes. */
+  readonly spec: unknown
+  /** Configuration version of the write that made it so. */
+  readonly version: number
+  /** Of the write that created it. */
+  readonly createdVersion: number
+}
+
+/** `create`: must not exist. `update`: must exist with that kind. `apply`: whichever fits. */
+export type PutMode = 'create' | 'update' | 'apply'
+
+export interface PutObject extends Asks<WriteResult> {
+  readonly type: 'put-object'
+  readonly mode: PutMode
+  /** Name from the URL, which the document must bear; null when the URL names none. */
+  readonly name: string | null
+  readonly text: string
+  /** Refuse with VERSION_CONFLICT unless the object was last written at this version; null: any. */
+  readonly ifMatch: number | null
+  /** Check only, change nothing. */
+  readonly dryRun: boolean
+  /** Chosen by the client; a repeated write with the same id is applied at most once. */
+  readonly requestId: string
+}
+
+export interface DeleteObject extends Asks<WriteResult> {
+  readonly type: 'delete-object'
+  readonly name: string
+  readonly ifMatch: number | null
+  readonly requestId: string
+}
+
+export interface DeleteAllObjects extends Asks<WriteResult> {
+  readonly type: 'delete-all-objects'
+  readonly requestId: string
+}
+
+export interface WriteResult {
+  readonly name: string
+  readonly kind: string
+  /** Configuration version after the write; unchanged when the spec was the same. */
+  readonly version: ConfigVersion
+  /** False when the text decodes to the spec that was there already: nothing was rebuilt. */
+  readonly changed: boolean
+  readonly created: boolean
+  /** Accepted, but a person should know: a named pipeline is not there yet, a port is taken. */
+  readonly warnings: readonly string[]
+  /** Who does not run the change yet after the wait; empty is the rule. */
+  readonly lagging: readonly string[]
+}
+
+export interface GetObject extends Asks<Stamped<StoredObject>> {
+  readonly type: 'get-object'
+  readonly name: string
+}
+
+export interface ListObjects extends Asks<Stamped<readonly StoredObject[]>> {
+  readonly type: 'list-objects'
+}
+
+/** member name → status of the object there. */
+export type StatusByMember = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+export interface GetObjectStatus extends Asks<Stamped<StatusByMember>> {
+  readonly type: 'get-object-status'
+  readonly name: string
+}
+
+export interface ListObjectStatus extends Asks<Stamped<Readonly<Record<string, StatusByMember>>>> {
+  readonly type: 'list-object-status'
+}
+
+export interface MemberStatus {
+  /** The start-up options, keys and order as `--print-config` shows them. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** RFC 3339. */
+  readonly lastHeartbeatTime: string
+  /** Null on a reader. `id` in hex, `startTime` in RFC 3339, `state` such as Leader. */
+  readonly etcd: { readonly id: string; readonly startTime: string; readonly state: string } | null
+}
+
+export interface ListMembers extends Asks<Stamped<readonly MemberStatus[]>> {
+  readonly type: 'list-members'
+}
+
+export interface PurgeMember extends Asks<Stamped<null>> {
+  readonly type: 'purge-member'
+  readonly name: string
+}
+
+export interface GetConfigVersion extends Asks<Stamped<null>> {
+  readonly type: 'get-config-version'
+}
+
+/** A read, with the configuration version it shows. */
+export interface Stamped<T> {
+  readonly value: T
+  readonly version: ConfigVersion
+  /** Seconds since the state was known to be current; null when it is. */
+  readonly staleSeconds: number | null
+}
+
+/** What the admin actor asks of the coordinator. Failures are GatewayErrors. */
+export type ToCoordinator =
+  | PutObject
+  | DeleteObject
+  | DeleteAllObjects
+  | GetObject
+  | ListObjects
+  | GetObjectStatus
+  | ListObjectStatus
+  | ListMembers
+  | PurgeMember
+  | GetConfigVersion
