@@ -1,0 +1,94 @@
+import * as z from 'zod'
+import {
+  type AnyPresence,
+  type Doc,
+  type Optional,
+  type Present,
+  presenceOf,
+  type Schema,
+  schemaOf,
+} from './node.js'
+
+/** A builder of single values; `Input` is what a user writes, where it differs from `T`. */
+export interface Leaf<T, O = unknown, Input = T> {
+  (options: Doc & O & Optional): Schema<T | undefined>
+  (options: Doc & O & Present<Input>): Schema<T>
+}
+
+export interface LeafDescription {
+  readonly label: string
+  /** Completes "expected …". */
+  readonly expected: string
+  readonly constraints?: readonly string[]
+  readonly zod: z.ZodType
+  readonly hint?: (value: unknown) => string | null
+}
+
+const noHint = (): null => null
+
+export function describedLeaf<T>(
+  options: Doc & AnyPresence,
+  { label, expected, constraints = [], zod, hint = noHint }: LeafDescription,
+): Schema<T> {
+  return schemaOf<T>({
+    type: 'leaf',
+    label,
+    expected,
+    constraints,
+    hint,
+    doc: options.doc,
+    presence: presenceOf(options),
+    checks: [],
+    zod: zod.meta({ description: options.doc }),
+  })
+}
+
+/** Makes a builder out of what `describe` says about its options. */
+export function leaf<T, O = unknown, Input = T>(
+  describe: (options: O) => LeafDescription,
+): Leaf<T, O, Input> {
+  return (options: Doc & O & AnyPresence) => describedLeaf<T>(options, describe(options))
+}
+
+/** What the parser of a leaf gives for a value it does not take; `detail` says why, if it can. */
+export class Refusal {
+  readonly detail: string
+
+  constructor(detail = '') {
+    this.detail = detail
+  }
+}
+
+/** A zod type out of a parser; `json` is the JSON Schema of its input. */
+export function parsedBy(
+  parse: (value: unknown) => unknown,
+  json: Readonly<Record<string, unknown>>,
+): z.ZodType {
+  return z
+    .unknown()
+    .transform((value, context) => {
+      const parsed = parse(value)
+      if (!(parsed instanceof Refusal)) return parsed
+      context.issues.push({ code: 'custom', input: value, message: parsed.detail })
+      return z.NEVER
+    })
+    .meta(json)
+}
+
+/** The same for text: what is not a string is refused without asking the parser. */
+export function textParsedBy(
+  parse: (text: string) => unknown,
+  json: Readonly<Record<string, unknown>> = {},
+): z.ZodType {
+  return parsedBy((value) => (typeof value === 'string' ? parse(value) : new Refusal()), {
+    type: 'string',
+    ...json,
+  })
+}
+
+/** For builders of text: numbers and booleans have to be quoted. */
+export function quoteHint(value: unknown): string | null {
+  return typeof value === 'number' || typeof value === 'boolean'
+    ? `put it in quotes: "${value}"`
+    : null
+}
