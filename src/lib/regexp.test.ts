@@ -101,7 +101,9 @@ it.each<[source: string, text: string, template: string, want: string]>([
   ['^/api/(.*)$', '/other', '/v2/$1', '/other'],
   ['a(x*)b', '-ab-axxb-', '$1', '--xx-'],
   ['a(x*)b', '-ab-axxb-', '$1W', '---'],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: Go's notation
   ['a(x*)b', '-ab-axxb-', '${1}W', '-W-xxW-'],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: Go's notation
   ['a(?P<x>x*)b', 'axxb', '<${x}$x>', '<xxxx>'],
   ['a(?P<1x>x*)b', 'axxb', '$1x', 'xx'],
   ['a(b)?', 'a', '[$1]', '[]'],
