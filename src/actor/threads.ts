@@ -174,8 +174,8 @@ export class ThreadSupervisor<P extends string, D> {
     const delayMs = this.#restarts.crashed(time.monotonicMs())
     const error = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
     log.error('thread ended', { thread: name, code, error, restartInMs: delayMs })
+    if (delayMs !== null) this.#restart = time.after(delayMs, () => this.start())
     ended(incarnation, code, thrown)
     if (delayMs === null) gaveUp()
-    else this.#restart = time.after(delayMs, () => this.start())
   }
 }
