@@ -74,8 +74,8 @@ export interface Actor<M extends Message> {
 export function pipe<T, M extends Message>(
   work: Promise<T>,
   ref: ActorRef<M>,
-  done: (value: T) => M,
-  failed?: (thrown: unknown) => M,
+  done: (value: T) => NoInfer<M>,
+  failed?: (thrown: unknown) => NoInfer<M>,
 ): void {
   const tellDone = (value: T): void => ref.tell(done(value))
   if (failed === undefined) void work.then(tellDone)

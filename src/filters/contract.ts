@@ -1,4 +1,5 @@
 import type { Exchange, Scope } from '../http/exchange.js'
+import type { Template } from '../http/template.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
 import type { NodeWords, StatsRow } from '../shared/contract.js'
 import type { Schema } from '../spec/schema.js'
@@ -21,10 +22,13 @@ export interface Filter {
 export interface WrappingFilter {
   /** OK goes on inside the scope; a result ends or jumps without one; SUSPENDED waits. */
   enter(ex: Exchange, scope: Scope): number
-  /** The inside has ended with `code`. Returns UNCHANGED, RERUN, SUSPENDED or a result. */
+  /**
+   * The inside has ended; `code` is OK, or 1 when some result without a jump stopped it. Returns
+   * UNCHANGED, RERUN (having cleared the answer of the attempt), SUSPENDED or a result.
+   */
   leave(ex: Exchange, scope: Scope, code: number): number
-  /** Called when an exchange ends early while waiting in `enter` or `leave`. */
-  cancel?(ex: Exchange): void
+  /** Called when an exchange ends early while the scope is open, waiting or not. */
+  cancel?(ex: Exchange, scope: Scope): void
   retire?(): void
 }
 
@@ -35,6 +39,8 @@ export interface FilterContext {
   readonly name: string
   readonly timers: TimerWheel
   readonly log: Logger
+  /** Compiles a text with `[[filter.NAME.req.…]]` variables; one that `templates(spec)` named. */
+  template(text: string): Template
   /** Words that every worker of the node sees; `key` is one of what `shared(spec)` named. */
   words(key: string): NodeWords
   /** This worker's statistics row of `key`, one of what `stats(spec)` named. */
@@ -60,6 +66,8 @@ export interface FilterKind<S = unknown> {
   requestBodyBytes?(spec: S): number
   /** Largest response body in bytes that must be whole before `handle`; 0 streams. */
   responseBodyBytes?(spec: S): number
+  /** Every text of the spec in which template variables are replaced. */
+  templates?(spec: S): readonly string[]
   /** Keys of the node-wide words the filter uses; equal keys of equal policies keep their state. */
   shared?(spec: S): readonly string[]
   /** Keys of the statistics rows the filter fills, as they appear in its status. */

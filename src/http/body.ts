@@ -5,6 +5,8 @@ export interface BodySink {
   end(): void
   /** The rest will not come: the peer is gone, or broke the protocol. */
   fail(reason: string): void
+  /** No more bytes are at hand for now: what was held back to be joined may go. */
+  flush?(): void
 }
 
 /**

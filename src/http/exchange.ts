@@ -26,6 +26,15 @@ export interface Engine {
   advance(ex: Exchange, code: number): void
   /** Something threw on behalf of `ex`. */
   failed(ex: Exchange, thrown: unknown): void
+  /** The client is gone. */
+  aborted(ex: Exchange): void
+  /** The exchange is over; what was pinned for it may go. */
+  unpin(): void
+}
+
+/** Told once when the exchange is over, answered or not: statistics, log, counts. */
+export interface Finisher {
+  finished(ex: Exchange): void
 }
 
 /** What may be told that the exchange it works for is over. */
@@ -51,6 +60,8 @@ export class Scope {
   /** Runs of the inside so far, this one included. */
   attempt = 1
   startedMs = 0
+  /** How the inside ended: the engine's own. */
+  outcome = 0
   /** The wrapping filter's own. */
   data: unknown = null
 
@@ -72,8 +83,12 @@ export class Exchange {
   /** Who answers; null once the client is gone or answered. */
   responder: Responder | null = null
   engine: Engine | null = null
+  /** On whose account the exchange runs: a server. */
+  owner: Finisher | null = null
   /** Where the flow stands: index of the node that runs or waits. */
   pc = 0
+  /** Which call of that node: the engine's own. */
+  phase = 0
   /** Open wrapping filters, innermost last. Shared and empty until the first opens. */
   scopes: Scope[] = NO_SCOPES as Scope[]
   /** Values of template variables, by index in the pipeline's table; null without templates. */
@@ -98,7 +113,9 @@ export class Exchange {
     this.state = RUNNING
     this.responder = null
     this.engine = null
+    this.owner = null
     this.pc = 0
+    this.phase = 0
     this.scopes = NO_SCOPES as Scope[]
     this.captured = null
     this.waiting = null
@@ -140,6 +157,14 @@ export class Exchange {
     const waiting = this.waiting
     this.waiting = null
     if (waiting !== null) waiting.cancel(this)
+  }
+
+  /** Opens a scope for the wrapping filter at `node`. */
+  openScope(node: number): Scope {
+    const scope = new Scope(node)
+    if (this.scopes === NO_SCOPES) this.scopes = [scope]
+    else this.scopes.push(scope)
+    return scope
   }
 
   /** Sets a whole answer made here. */

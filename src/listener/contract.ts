@@ -1,0 +1,47 @@
+import type { Exchange, Finisher } from '../http/exchange.js'
+
+/** What answers the requests of one listen socket: a server. Never throws. */
+export interface TrafficHandler extends Finisher {
+  /** False: every answer ends its connection. */
+  readonly keepAlive: boolean
+  handle(ex: Exchange): void
+}
+
+/** Counts the connections of one listen socket over all workers of the node. */
+export interface ConnectionGate {
+  /** False when the node holds as many as it may: the connection is closed. */
+  opened(): boolean
+  closed(): void
+}
+
+export interface ListenAddress {
+  /** Address as configured; `::` listens on IPv4 and IPv6. */
+  readonly host: string
+  readonly port: number
+}
+
+/** One listen socket of one worker. */
+export interface TrafficListener {
+  /** The port in fact, which differs from the one asked for when that was 0. */
+  readonly port: number
+  /** Null: requests on connections that are still there get 503 and `Connection: close`. */
+  setHandler(handler: TrafficHandler | null): void
+  /** Stops accepting; connections stay until they end or `close`. */
+  stopAccepting(): void
+  /** From now on every answer ends its connection. */
+  drain(): void
+  /** Ends everything at once. */
+  close(): void
+  /** Exchanges between their head and their end. */
+  readonly activeCount: number
+}
+
+/** Bounds on clients that uWebSockets.js leaves to us. */
+export interface ListenerLimits {
+  /** Longest time without progress while a body is read or written, in milliseconds. */
+  readonly stallMs: number
+  /** Of a request body, unread when its answer is complete, that is still read away. */
+  readonly leftoverBytesMax: number
+}
+
+export const DEFAULT_LIMITS: ListenerLimits = { stallMs: 60_000, leftoverBytesMax: 65_536 }

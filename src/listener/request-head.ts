@@ -1,0 +1,116 @@
+import { isFieldName, toLatin1 } from '../http/headers.js'
+import type { HttpRequest } from '../http/message.js'
+import type { UwsRequest } from './uws.js'
+
+/** What a request head may turn out to be. */
+export const ACCEPTED = 0
+
+const ODD_VALUE = /[^\t\x20-\x7e]/
+const ODD_TARGET = /[^\x21-\x7e]/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
+const DIGITS = /^\d{1,15}$/
+
+/** Filled by {@link copyHead}, for the request at hand; one a worker is enough. */
+export const framing = {
+  /** Content-Length, -1 when the body is chunked, 0 when there is none. */
+  bodyLength: 0,
+}
+
+let target: HttpRequest
+let hostCount = 0
+let lengthCount = 0
+let length = ''
+let coding: string | null = null
+let odd = false
+let bad = false
+
+/** One closure for life instead of one a request. */
+function takeField(name: string, value: string): void {
+  if (ODD_VALUE.test(value)) {
+    odd = true
+    if (CONTROL.test(value)) bad = true
+  }
+  switch (name.length) {
+    case 4:
+      if (name === 'host') {
+        hostCount += 1
+        target.host = value
+      }
+      break
+    case 6:
+      if (name === 'expect') return // answered by uWS itself before us
+      break
+    case 14:
+      if (name === 'content-length') {
+        lengthCount += 1
+        length = value
+      }
+      break
+    case 17:
+      if (name === 'transfer-encoding') coding = coding === null ? value : `${coding},${value}`
+      break
+  }
+  target.headBytes += name.length + value.length + 4
+  target.headers.flat.push(name, value)
+}
+
+/**
+ * Copies the head of a request and checks what uWebSockets.js leaves unchecked. Returns ACCEPTED
+ * or the status to refuse with (RFC 9112 §3.2, §6.3; RFC 9110 §5.5). Text is Latin-1 afterwards.
+ */
+export function copyHead(req: UwsRequest, request: HttpRequest): number {
+  target = request
+  hostCount = 0
+  lengthCount = 0
+  length = ''
+  coding = null
+  odd = false
+  bad = false
+  request.method = req.getCaseSensitiveMethod()
+  request.rawPath = req.getUrl()
+  request.query = req.getQuery() ?? ''
+  request.headBytes = request.method.length + request.rawPath.length + request.query.length + 12
+  req.forEach(takeField)
+  framing.bodyLength = 0
+  if (bad || hostCount !== 1) return 400
+  if (ODD_TARGET.test(request.rawPath) || ODD_TARGET.test(request.query)) {
+    // An empty query is the rule and passes: the pattern asks for one odd character.
+    return 400
+  }
+  if (request.rawPath.charCodeAt(0) !== 0x2f || !isFieldName(request.method)) return 400
+  if (odd && !rereadOddValues(req, request)) return 400
+  return frame()
+}
+
+function frame(): number {
+  if (coding !== null) {
+    if (lengthCount > 0 || coding.toLowerCase() !== 'chunked') return 400
+    framing.bodyLength = -1
+    return ACCEPTED
+  }
+  if (lengthCount === 0) return ACCEPTED
+  if (lengthCount > 1 || !DIGITS.test(length)) return 400
+  framing.bodyLength = Number(length)
+  return ACCEPTED
+}
+
+/**
+ * `forEach` decodes UTF-8, so that bytes beyond ASCII may stand for anything once they are cut to
+ * bytes again (U+010D is CR). `getHeader` gives Latin-1, but only of the first field of a name.
+ */
+function rereadOddValues(req: UwsRequest, request: HttpRequest): boolean {
+  const flat = request.headers.flat
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i] as string
+    if (!ODD_VALUE.test(flat[i + 1] as string)) continue
+    if (request.headers.values(name).length > 1) return false
+    const exact = req.getHeader(name)
+    // Text beyond Latin-1 can only be a decoded value: then its bytes are known all the same.
+    const bytes = /[^\x00-\xff]/.test(exact) ? toLatin1(exact) : exact
+    if (CONTROL.test(bytes) || bytes.includes('\ufffd')) return false
+    flat[i + 1] = bytes
+    if (name === 'host') return false
+  }
+  return true
+}

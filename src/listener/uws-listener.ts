@@ -1,0 +1,122 @@
+import type { Logger } from '../telemetry/log.js'
+import {
+  type ConnectionGate,
+  DEFAULT_LIMITS,
+  type ListenAddress,
+  type ListenerLimits,
+  type TrafficHandler,
+  type TrafficListener,
+} from './contract.js'
+import {
+  closeListenSocket,
+  createApp,
+  localPort,
+  type UwsApp,
+  type UwsListenSocket,
+} from './uws.js'
+import { type ExchangeHome, UwsExchange } from './uws-exchange.js'
+
+/** Exchange objects kept for the next requests; more than this are left to the collector. */
+const FREE_MAX = 1024
+/** uWebSockets.js cuts streams after ten seconds without a sign of life from us. */
+const VISIT_MS = 4_000
+
+/** HTTP/1.1 in clear text on one address, by uWebSockets.js. */
+export class UwsListener implements TrafficListener, ExchangeHome {
+  readonly limits: ListenerLimits
+  draining = false
+  readonly #app: UwsApp
+  readonly #log: Logger
+  #socket: UwsListenSocket | null
+  #handler: TrafficHandler | null = null
+  readonly #free: UwsExchange[] = []
+  readonly #streaming = new Set<UwsExchange>()
+  readonly #visits: NodeJS.Timeout
+  #active = 0
+  readonly port: number
+
+  private constructor(app: UwsApp, socket: UwsListenSocket, limits: ListenerLimits, log: Logger) {
+    this.#app = app
+    this.#socket = socket
+    this.#log = log
+    this.limits = limits
+    this.port = localPort(socket)
+    this.#visits = setInterval(() => {
+      for (const exchange of this.#streaming) exchange.visit(VISIT_MS)
+    }, VISIT_MS)
+    this.#visits.unref()
+  }
+
+  /**
+   * Opens the socket, sharing the port with the other workers of the process (SO_REUSEPORT). Null
+   * when it cannot be bound; that nobody outside the process has it must have been probed before.
+   */
+  static open(
+    address: ListenAddress,
+    gate: ConnectionGate,
+    log: Logger,
+    limits: ListenerLimits = DEFAULT_LIMITS,
+  ): UwsListener | null {
+    const app = createApp()
+    const made: { listener: UwsListener | null } = { listener: null }
+    app.filter((res, count) => {
+      if (count < 0) gate.closed()
+      else if (!gate.opened()) res.close()
+    })
+    app.any('/*', (res, req) => (made.listener as UwsListener).#begin(res, req))
+    app.listen(address.host, address.port, (socket) => {
+      if (socket !== false) made.listener = new UwsListener(app, socket, limits, log)
+    })
+    if (made.listener === null) app.close()
+    return made.listener
+  }
+
+  get activeCount(): number {
+    return this.#active
+  }
+
+  setHandler(handler: TrafficHandler | null): void {
+    this.#handler = handler
+  }
+
+  stopAccepting(): void {
+    if (this.#socket === null) return
+    closeListenSocket(this.#socket)
+    this.#socket = null
+  }
+
+  drain(): void {
+    this.draining = true
+  }
+
+  close(): void {
+    clearInterval(this.#visits)
+    this.#socket = null
+    this.#app.close()
+  }
+
+  #begin(...[res, req]: Parameters<Parameters<UwsApp['any']>[1]>): void {
+    const exchange = this.#free.pop() ?? new UwsExchange(this)
+    this.#active += 1
+    exchange.begin(res, req, this.#handler)
+  }
+
+  release(exchange: UwsExchange, reusable: boolean): void {
+    this.#active -= 1
+    if (reusable && this.#free.length < FREE_MAX) this.#free.push(exchange)
+  }
+
+  watch(exchange: UwsExchange): void {
+    this.#streaming.add(exchange)
+  }
+
+  unwatch(exchange: UwsExchange): void {
+    this.#streaming.delete(exchange)
+  }
+
+  report(thrown: unknown): void {
+    this.#log.error('exchange failed', {
+      error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
+    })
+  }
+}

@@ -1,0 +1,121 @@
+import type {
+  Filter,
+  FilterContext,
+  FilterKind,
+  FilterModule,
+  WrappingFilter,
+} from '../filters/contract.js'
+import type { Logger } from '../telemetry/log.js'
+import { END, type Node, Pipeline, STOP } from './pipeline.js'
+import { CAPTURED_BODY_BYTES, VariableTable } from './variables.js'
+
+/** One entry of `flow`. */
+export interface FlowSpec {
+  readonly filter: string
+  readonly jumpIf: Readonly<Record<string, string>>
+}
+
+/** One entry of `filters`: the fields of its kind beside name and kind. */
+export interface FilterSpec {
+  readonly name: string
+  readonly kind: string
+}
+
+/** A v1 HTTPPipeline, decoded. */
+export interface PipelineSpec {
+  readonly name: string
+  /** Empty: all filters in the order of `filters`. */
+  readonly flow: readonly FlowSpec[]
+  readonly filters: readonly FilterSpec[]
+}
+
+/** A filter kind with its engine loaded. */
+export interface LoadedKind {
+  readonly kind: FilterKind
+  readonly module: FilterModule<unknown>
+}
+
+/** What the caller provides for each filter; `template` is the compiler's own. */
+export type ContextOf = (filter: FilterSpec) => Omit<FilterContext, 'template'>
+
+/** The flow in force: as written, or all filters in their order. */
+export function effectiveFlow(spec: PipelineSpec): readonly FlowSpec[] {
+  if (spec.flow.length > 0) return spec.flow
+  return spec.filters.map((filter) => ({ filter: filter.name, jumpIf: {} }))
+}
+
+/**
+ * Builds the pipeline of one generation. Filters named twice in the flow get an instance for each
+ * place. `previous` is the pipeline of the same name before; a filter of the same name and kind
+ * inherits from it.
+ */
+export function compilePipeline(
+  spec: PipelineSpec,
+  kinds: ReadonlyMap<string, LoadedKind>,
+  contextOf: ContextOf,
+  previous: CompiledPipeline | null,
+  log: Logger,
+): CompiledPipeline {
+  const variables = new VariableTable()
+  const byName = new Map(spec.filters.map((filter) => [filter.name, filter]))
+  const flow = effectiveFlow(spec)
+  const built = new Map<string, Filter | WrappingFilter>()
+  const made = flow.map((step) => {
+    const filterSpec = byName.get(step.filter) as FilterSpec
+    const { kind, module } = kinds.get(filterSpec.kind) as LoadedKind
+    const context = Object.freeze({
+      ...contextOf(filterSpec),
+      template: (text: string) => variables.compile(text),
+    })
+    const before = previous?.inherit(filterSpec.name, filterSpec.kind) ?? null
+    const filter = module.create(filterSpec, context, before)
+    built.set(`${filterSpec.kind}\n${filterSpec.name}`, filter)
+    return { kind, filterSpec, filter }
+  })
+  const nodes = made.map(({ kind, filterSpec, filter }, at): Node => {
+    const before = variables.captures(filterSpec.name, 'req')
+    const requestBodyBytes = kind.requestBodyBytes?.(filterSpec) ?? 0
+    return {
+      name: filterSpec.name,
+      filter: kind.wraps ? null : (filter as Filter),
+      wrapping: kind.wraps ? (filter as WrappingFilter) : null,
+      jump: jumpTable(flow, at, kind.results),
+      requestBodyBytes:
+        before?.needsBody === true
+          ? Math.max(requestBodyBytes, CAPTURED_BODY_BYTES)
+          : requestBodyBytes,
+      responseBodyBytes: kind.responseBodyBytes?.(filterSpec) ?? 0,
+      before,
+      after: variables.captures(filterSpec.name, 'rsp'),
+    }
+  })
+  return new CompiledPipeline(new Pipeline(spec.name, nodes, log), built)
+}
+
+/** By result code: where the flow goes on after node `at`. */
+function jumpTable(flow: readonly FlowSpec[], at: number, results: readonly string[]): number[] {
+  const jumpIf = (flow[at] as FlowSpec).jumpIf
+  const jump = [at + 1 < flow.length ? at + 1 : END]
+  for (const result of results) {
+    const label = Object.hasOwn(jumpIf, result) ? jumpIf[result] : undefined
+    if (label === undefined) jump.push(STOP)
+    else if (label === 'END') jump.push(END)
+    else jump.push(flow.findIndex((step, index) => index > at && step.filter === label))
+  }
+  return jump
+}
+
+/** A pipeline with what the next generation may inherit. */
+export class CompiledPipeline {
+  readonly pipeline: Pipeline
+  readonly #filters: ReadonlyMap<string, Filter | WrappingFilter>
+
+  constructor(pipeline: Pipeline, filters: ReadonlyMap<string, Filter | WrappingFilter>) {
+    this.pipeline = pipeline
+    this.#filters = filters
+  }
+
+  inherit(name: string, kind: string): Filter | null {
+    return (this.#filters.get(`${kind}\n${name}`) as Filter | undefined) ?? null
+  }
+}

@@ -1,0 +1,384 @@
+import type { Filter, WrappingFilter } from '../filters/contract.js'
+import { type BodySource, type Collector, collect, RequestBody } from '../http/body.js'
+import {
+  ABORTED,
+  type Cancellable,
+  DONE,
+  type Engine,
+  type Exchange,
+  OK,
+  RERUN,
+  RESPONDING,
+  RUNNING,
+  type Scope,
+  SUSPENDED,
+  UNCHANGED,
+  WAITING,
+} from '../http/exchange.js'
+import type { Logger } from '../telemetry/log.js'
+import { CAPTURED_BODY_BYTES, type Captures } from './variables.js'
+
+/** Jump targets that are not the index of a node. */
+export const END = -1
+/** No `jumpIf` entry for the result: the flow stops and the result is handed up. */
+export const STOP = -2
+
+/** One step of a flow, compiled. */
+export interface Node {
+  /** The filter's name, for logs and statistics. */
+  readonly name: string
+  readonly filter: Filter | null
+  readonly wrapping: WrappingFilter | null
+  /** By result code: index of the next node, END or STOP. */
+  readonly jump: readonly number[]
+  /** Bytes up to which the request (response) body must be whole first; 0 streams. */
+  readonly requestBodyBytes: number
+  readonly responseBodyBytes: number
+  readonly before: Captures | null
+  readonly after: Captures | null
+}
+
+/** Which call of the node at `pc` an exchange is in. */
+const HANDLE = 0
+const LEAVE = 1
+const COLLECT = 2
+
+/**
+ * A compiled flow and the loop that runs exchanges through it. The caller pins it for each
+ * exchange (`start`) and unpins at its end, so that filters are retired only when nobody is inside.
+ */
+export class Pipeline implements Engine {
+  readonly name: string
+  readonly nodes: readonly Node[]
+  /** Exchanges that ended in a 500 because something threw. */
+  failures = 0
+  readonly #log: Logger
+  #pins = 0
+  #retired = false
+
+  constructor(name: string, nodes: readonly Node[], log: Logger) {
+    this.name = name
+    this.nodes = nodes
+    this.#log = log
+  }
+
+  get pinCount(): number {
+    return this.#pins
+  }
+
+  /** Runs `ex` from the first node. Never throws. */
+  start(ex: Exchange): void {
+    this.#pins += 1
+    ex.engine = this
+    ex.pc = 0
+    this.#guarded(ex, this.nodes.length === 0 ? END : 0)
+  }
+
+  /** The exchange is over. */
+  unpin(): void {
+    this.#pins -= 1
+    if (this.#retired && this.#pins === 0) this.#closeFilters()
+  }
+
+  /** No new exchange will start; filters close when the last one is done. */
+  retire(): void {
+    if (this.#retired) return
+    this.#retired = true
+    if (this.#pins === 0) this.#closeFilters()
+  }
+
+  #closeFilters(): void {
+    for (const node of this.nodes) {
+      try {
+        node.filter?.retire?.()
+        node.wrapping?.retire?.()
+      } catch (thrown) {
+        this.#log.error('filter failed to close', {
+          pipeline: this.name,
+          filter: node.name,
+          thrown,
+        })
+      }
+    }
+  }
+
+  /** Called by `ex.resume`: the node at `pc` has its result. */
+  advance(ex: Exchange, code: number): void {
+    ex.waiting = null
+    ex.state = RUNNING
+    try {
+      ex.looping = true
+      this.#run(ex, this.#settle(ex, code))
+    } catch (thrown) {
+      this.failed(ex, thrown)
+    } finally {
+      ex.looping = false
+    }
+  }
+
+  /** A filter threw, inside the loop or in a callback of its own. */
+  failed(ex: Exchange, thrown: unknown): void {
+    this.failures += 1
+    const node = this.nodes[ex.pc]
+    this.#log.error('filter failed', {
+      pipeline: this.name,
+      filter: node === undefined ? '' : node.name,
+      error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
+    })
+    if (ex.state === DONE || ex.state === ABORTED) return
+    const sent = ex.state === RESPONDING
+    this.#abandon(ex)
+    if (sent) ex.responder?.cut(ex)
+    else {
+      ex.response.discard()
+      ex.respond(500)
+      this.#finish(ex)
+    }
+  }
+
+  #guarded(ex: Exchange, at: number): void {
+    try {
+      ex.looping = true
+      this.#run(ex, at)
+    } catch (thrown) {
+      this.failed(ex, thrown)
+    } finally {
+      ex.looping = false
+    }
+  }
+
+  /** Runs nodes from index `at` until the flow ends or a filter waits. */
+  #run(ex: Exchange, at: number): void {
+    let next = at
+    for (;;) {
+      if (next === SUSPENDED_AT) return
+      if (next < 0) {
+        next = this.#leaveScopes(ex, next)
+        if (next === FINISHED) {
+          this.#finish(ex)
+          return
+        }
+        continue
+      }
+      next = this.#step(ex, next)
+    }
+  }
+
+  /** One node: gives the index that follows, END, STOP or SUSPENDED_AT. */
+  #step(ex: Exchange, at: number): number {
+    const node = this.nodes[at] as Node
+    ex.pc = at
+    if (node.requestBodyBytes !== 0 && this.#collectRequest(ex, node.requestBodyBytes)) {
+      return SUSPENDED_AT
+    }
+    if (node.responseBodyBytes !== 0) {
+      if (this.#collectResponse(ex, node.responseBodyBytes, COLLECT, OK)) return SUSPENDED_AT
+    }
+    if (node.before !== null) node.before.store(ex)
+    ex.phase = HANDLE
+    const code =
+      node.filter !== null
+        ? node.filter.handle(ex)
+        : (node.wrapping as WrappingFilter).enter(ex, ex.openScope(at))
+    return code === SUSPENDED ? this.#wait(ex) : this.#settle(ex, code)
+  }
+
+  /** What follows once the call that `ex.phase` names has given `code`. */
+  #settle(ex: Exchange, code: number): number {
+    const at = ex.pc
+    const node = this.nodes[at] as Node
+    if (ex.phase === COLLECT) return at
+    if (ex.phase === LEAVE) return this.#left(ex, code)
+    if (node.wrapping !== null) {
+      if (code !== OK) ex.scopes.pop()
+    } else if (node.after !== null) {
+      if (node.after.needsBody && this.#collectResponse(ex, CAPTURED_BODY_BYTES, HANDLE, code)) {
+        return SUSPENDED_AT
+      }
+      node.after.store(ex)
+    }
+    return node.jump[code] as number
+  }
+
+  /** The filter waits, unless it resumed before it returned. */
+  #wait(ex: Exchange): number {
+    const code = ex.resumedWith
+    if (code !== SUSPENDED) {
+      ex.resumedWith = SUSPENDED
+      return this.#settle(ex, code)
+    }
+    const filter = (this.nodes[ex.pc] as Node).filter
+    ex.state = WAITING
+    // Wrapping filters hear of an abort through their scope, waiting or not.
+    ex.waiting = filter?.cancel === undefined ? null : (filter as Required<Filter>)
+    return SUSPENDED_AT
+  }
+
+  /** The flow reached its end (`how`: END or STOP): innermost scope first. */
+  #leaveScopes(ex: Exchange, how: number): number {
+    const scope = ex.scopes[ex.scopes.length - 1]
+    if (scope === undefined) return FINISHED
+    scope.outcome = how
+    ex.pc = scope.node
+    ex.phase = LEAVE
+    const wrapping = (this.nodes[scope.node] as Node).wrapping as WrappingFilter
+    const code = wrapping.leave(ex, scope, how === END ? OK : 1)
+    return code === SUSPENDED ? this.#wait(ex) : this.#left(ex, code)
+  }
+
+  #left(ex: Exchange, code: number): number {
+    const scope = ex.scopes[ex.scopes.length - 1] as Scope
+    const node = this.nodes[scope.node] as Node
+    if (code === RERUN) {
+      scope.attempt += 1
+      return scope.node + 1 < this.nodes.length ? scope.node + 1 : END
+    }
+    ex.scopes.pop()
+    if (node.after !== null) node.after.store(ex)
+    return code === UNCHANGED || code === OK ? scope.outcome : (node.jump[code] as number)
+  }
+
+  /** True when the node has to wait for the request body. */
+  #collectRequest(ex: Exchange, bytesMax: number): boolean {
+    const body = ex.request.body
+    if (body === null || body.whole !== null) return false
+    const source = body.take()
+    if (source === null) return false // streamed away before: nothing left to hold
+    ex.phase = COLLECT
+    return this.#collect(ex, source, bytesMax, new RequestCollecting(ex, this))
+  }
+
+  /** True when the call that `phase` names has to wait; it is then settled with `code`. */
+  #collectResponse(ex: Exchange, bytesMax: number, phase: number, code: number): boolean {
+    const source = ex.response.takeSource()
+    if (source === null) return false
+    ex.phase = phase
+    return this.#collect(ex, source, bytesMax, new ResponseCollecting(ex, this, source, code))
+  }
+
+  #collect(
+    ex: Exchange,
+    source: BodySource,
+    bytesMax: number,
+    collecting: Collector & Cancellable,
+  ): boolean {
+    collect(source, bytesMax, collecting)
+    if (ex.resumedWith !== SUSPENDED) {
+      ex.resumedWith = SUSPENDED
+      return false
+    }
+    if (ex.state !== RUNNING) return true // answered already: too large
+    ex.state = WAITING
+    ex.waiting = collecting
+    return true
+  }
+
+  /** Ends the flow with an answer of the engine's own; no scope is asked. */
+  endWith(ex: Exchange, status: number, message: string): void {
+    this.#abandon(ex)
+    ex.response.discard()
+    ex.respond(status, Buffer.from(message))
+    ex.response.headers.set('content-type', 'text/plain; charset=utf-8')
+    this.#finish(ex)
+  }
+
+  /** The client is gone: whoever works for `ex` gives back what it holds. */
+  aborted(ex: Exchange): void {
+    ex.state = ABORTED
+    this.#abandon(ex)
+    ex.response.discard()
+  }
+
+  /** Kills the ticket that is out and closes scopes without asking them to go on. */
+  #abandon(ex: Exchange): void {
+    try {
+      ex.revoke()
+      while (ex.scopes.length > 0) {
+        const scope = ex.scopes.pop() as Scope
+        const wrapping = (this.nodes[scope.node] as Node).wrapping as WrappingFilter
+        wrapping.cancel?.(ex, scope)
+      }
+    } catch (thrown) {
+      this.#log.error('filter failed to cancel', { pipeline: this.name, error: String(thrown) })
+    }
+  }
+
+  #finish(ex: Exchange): void {
+    ex.state = RESPONDING
+    ex.responder?.send(ex)
+  }
+}
+
+/** Internal answers of a step, apart from every index, END and STOP. */
+const SUSPENDED_AT = -3
+const FINISHED = -4
+
+class RequestCollecting implements Collector, Cancellable {
+  readonly #ex: Exchange
+  readonly #pipeline: Pipeline
+  readonly #ticket: number
+
+  constructor(ex: Exchange, pipeline: Pipeline) {
+    this.#ex = ex
+    this.#pipeline = pipeline
+    this.#ticket = ex.suspend()
+  }
+
+  collected(bytes: Uint8Array): void {
+    if (!this.#ex.isLive(this.#ticket)) return
+    this.#ex.request.body = RequestBody.of(bytes)
+    this.#ex.resume(this.#ticket, OK)
+  }
+
+  tooLarge(): void {
+    if (!this.#ex.isLive(this.#ticket)) return
+    this.#pipeline.endWith(this.#ex, 413, 'request body too large\n')
+  }
+
+  failed(): void {
+    // The client is gone; its abort ends the exchange.
+  }
+
+  cancel(): void {
+    // The listener owns what is left of the request.
+  }
+}
+
+class ResponseCollecting implements Collector, Cancellable {
+  readonly #ex: Exchange
+  readonly #pipeline: Pipeline
+  readonly #source: BodySource
+  readonly #code: number
+  readonly #ticket: number
+
+  constructor(ex: Exchange, pipeline: Pipeline, source: BodySource, code: number) {
+    this.#ex = ex
+    this.#pipeline = pipeline
+    this.#source = source
+    this.#code = code
+    this.#ticket = ex.suspend()
+  }
+
+  collected(bytes: Uint8Array): void {
+    if (!this.#ex.isLive(this.#ticket)) return
+    this.#ex.response.body = bytes
+    this.#ex.resume(this.#ticket, this.#code)
+  }
+
+  tooLarge(): void {
+    this.#fail('response body too large to be held\n')
+  }
+
+  failed(reason: string): void {
+    this.#fail(`response body cut short: ${reason}\n`)
+  }
+
+  cancel(): void {
+    this.#source.cancel()
+  }
+
+  #fail(message: string): void {
+    if (!this.#ex.isLive(this.#ticket)) return
+    this.#pipeline.endWith(this.#ex, 502, message)
+  }
+}

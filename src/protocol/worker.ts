@@ -1,0 +1,151 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Asks } from '../actor/actor.js'
+import type { ConfigVersion } from './version.js'
+
+/** An object on its way to a worker; each travels as its own msgpack frame. */
+export interface ObjectFrame {
+  readonly name: string
+  readonly kind: string
+  readonly spec: unknown
+  /** Versions of the last write and of the creation. */
+  readonly version: number
+  readonly createdVersion: number
+}
+
+/** Every object, in parts, so that no message holds up a worker's loop. */
+export interface FullBegin {
+  readonly type: 'full-begin'
+  readonly to: ConfigVersion
+}
+export interface FullPart {
+  readonly type: 'full-part'
+  readonly puts: readonly Uint8Array[]
+}
+export interface FullEnd {
+  readonly type: 'full-end'
+  readonly to: ConfigVersion
+}
+
+/** What changed between two versions. A worker that is not at `from` asks for the full set. */
+export interface Delta {
+  readonly type: 'delta'
+  readonly from: ConfigVersion
+  readonly to: ConfigVersion
+  readonly puts: readonly Uint8Array[]
+  readonly deletes: readonly string[]
+}
+
+/** Most-asked paths of a server, of this worker alone. */
+export interface GetTopPaths extends Asks<readonly TopPath[]> {
+  readonly type: 'get-top-paths'
+  readonly server: string
+}
+
+export interface TopPath {
+  readonly path: string
+  /** Requests by status, then bytes and latency sums, enough for a short statistics block. */
+  readonly count: number
+  readonly errors: number
+  readonly totalMs: number
+  readonly minMs: number
+  readonly maxMs: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+export type CoordinatorToWorker = FullBegin | FullPart | FullEnd | Delta | GetTopPaths
+
+/** State of a server's listen socket in one worker. */
+export interface ListenerState {
+  readonly server: string
+  readonly state: 'running' | 'failed'
+  /** Why it failed; empty when running. */
+  readonly error: string
+}
+
+/** Told after each swap, and again when the state of a listen socket changes. */
+export interface Serving {
+  readonly type: 'serving'
+  readonly version: ConfigVersion
+  /** Objects whose newest spec could not be put to work; their previous one serves. */
+  readonly failed: readonly { readonly name: string; readonly error: string }[]
+  readonly listeners: readonly ListenerState[]
+}
+
+export interface NeedFull {
+  readonly type: 'need-full'
+}
+
+export type WorkerToCoordinator = Serving | NeedFull
+
+/** Where a key's words lie: index of the segment, number of the slot in it. */
+export type SlotPlace = readonly [segment: number, slot: number]
+
+/** Shared memory for what a worker is about to build. Keys that it held before stay as they are. */
+export interface ClaimShared extends Asks<SharedGrant> {
+  readonly type: 'claim-shared'
+  readonly words: readonly string[]
+  readonly stats: readonly string[]
+}
+
+export interface SharedGrant {
+  readonly words: Readonly<Record<string, SlotPlace>>
+  /** All segments of the node, and this worker's own rows beside them. */
+  readonly segments: readonly SharedArrayBuffer[]
+  readonly rows: readonly SharedArrayBuffer[]
+  readonly stats: Readonly<Record<string, SharedArrayBuffer>>
+}
+
+export interface ReleaseShared {
+  readonly type: 'release-shared'
+  readonly words: readonly string[]
+  readonly stats: readonly string[]
+}
+
+/** May this worker bind the address? Probed without port reuse when nobody here holds it yet. */
+export interface ClaimPort extends Asks<PortGrant> {
+  readonly type: 'claim-port'
+  readonly host: string
+  readonly port: number
+}
+
+export interface PortGrant {
+  readonly granted: boolean
+  readonly reason: string
+}
+
+export interface ReleasePort {
+  readonly type: 'release-port'
+  readonly host: string
+  readonly port: number
+}
+
+export interface Drained {
+  readonly type: 'drained'
+}
+
+export type WorkerToRoot = ClaimShared | ReleaseShared | ClaimPort | ReleasePort | Drained
+
+/** The way to a (new) coordinator. */
+export interface IntroduceCoordinator {
+  readonly type: 'introduce-coordinator'
+  readonly port: MessagePort
+}
+
+/** Stop accepting, end what runs within `timeoutMs`, then exit. */
+export interface Drain {
+  readonly type: 'drain'
+  readonly timeoutMs: number
+}
+
+export interface ReopenLogs {
+  readonly type: 'reopen-logs'
+}
+
+/** Test-only faults, sent when the server was started for them. */
+export interface InjectFault {
+  readonly type: 'inject-fault'
+  readonly fault: 'throw' | 'loop'
+}
+
+export type RootToWorker = IntroduceCoordinator | Drain | ReopenLogs | InjectFault

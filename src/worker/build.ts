@@ -1,0 +1,103 @@
+import { unpack } from 'msgpackr'
+import type { AnyObjectKind, RuntimeObject, SharedKeys, WorkerEnv } from '../objects/contract.js'
+import type { ObjectFrame } from '../protocol/worker.js'
+import type { SharedMemory } from './shared-memory.js'
+
+/** An object at work, with what the next generation needs to know of it. */
+export interface LiveObject {
+  readonly frame: ObjectFrame
+  readonly runtime: RuntimeObject
+  /** Shared memory it holds. */
+  readonly keys: SharedKeys
+}
+
+export interface BuildInput {
+  readonly puts: readonly Uint8Array[]
+  readonly live: ReadonlyMap<string, LiveObject>
+}
+
+export interface Built {
+  readonly objects: readonly LiveObject[]
+  readonly failed: readonly { readonly name: string; readonly error: string }[]
+}
+
+/** A slice of building holds the loop no longer than about this. */
+const SLICE_MS = 1
+
+const ORDER = { business: 0, pipeline: 1, gate: 2 } as const
+
+/**
+ * Compiles changed objects beside the running ones, in slices, so that requests go on meanwhile.
+ * What fails is left out and told: its previous generation goes on serving.
+ */
+export class Builder {
+  readonly #kinds: ReadonlyMap<string, AnyObjectKind>
+  readonly #memory: SharedMemory
+  readonly #env: WorkerEnv
+
+  constructor(kinds: ReadonlyMap<string, AnyObjectKind>, memory: SharedMemory, env: WorkerEnv) {
+    this.#kinds = kinds
+    this.#memory = memory
+    this.#env = env
+  }
+
+  /** Never rejects but for the loss of the root, which ends the thread anyway. */
+  async build(input: BuildInput): Promise<Built> {
+    const slice = new Slice()
+    const failed: { name: string; error: string }[] = []
+    const wanted: Wanted[] = []
+    for (const bytes of input.puts) {
+      const frame = unpack(bytes) as ObjectFrame
+      const kind = this.#kinds.get(frame.kind)
+      if (kind === undefined) {
+        failed.push({ name: frame.name, error: `kind ${frame.kind} is not supported here` })
+        continue
+      }
+      try {
+        wanted.push({ frame, kind, keys: kind.shared(frame.spec) })
+      } catch (thrown) {
+        failed.push({ name: frame.name, error: text(thrown) })
+      }
+      await slice.rest()
+    }
+    wanted.sort((a, b) => ORDER[a.kind.category] - ORDER[b.kind.category])
+    await this.#memory.claim(
+      wanted.flatMap((each) => each.keys.words),
+      wanted.flatMap((each) => each.keys.stats),
+    )
+    const objects: LiveObject[] = []
+    for (const { frame, kind, keys } of wanted) {
+      await slice.rest()
+      try {
+        const module = await kind.load(frame.spec)
+        const before = input.live.get(frame.name)
+        const previous = before?.frame.kind === frame.kind ? before.runtime : null
+        const runtime = module.build(frame.spec, frame, previous, this.#env)
+        objects.push({ frame, runtime, keys })
+      } catch (thrown) {
+        failed.push({ name: frame.name, error: text(thrown) })
+      }
+    }
+    return { objects, failed }
+  }
+}
+
+interface Wanted {
+  readonly frame: ObjectFrame
+  readonly kind: AnyObjectKind
+  readonly keys: SharedKeys
+}
+
+const text = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : String(thrown)
+
+/** Gives the loop back whenever a slice is used up. */
+class Slice {
+  #startedMs = performance.now()
+
+  async rest(): Promise<void> {
+    if (performance.now() - this.#startedMs < SLICE_MS) return
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    this.#startedMs = performance.now()
+  }
+}

@@ -1,0 +1,210 @@
+import { type Actor, type ActorRef, pipe, type Reply } from '../actor/actor.js'
+import { unreachable } from '../lib/assert.js'
+import type { Time, Timer } from '../lib/clock.js'
+import type { SocketTable } from '../objects/sockets.js'
+import { type ConfigVersion, compareVersions, isNewer, NO_CONFIG } from '../protocol/version.js'
+import type { CoordinatorToWorker, TopPath, WorkerToCoordinator } from '../protocol/worker.js'
+import type { Logger } from '../telemetry/log.js'
+import type { Builder, Built, LiveObject } from './build.js'
+import type { SharedMemory } from './shared-memory.js'
+
+/** A change waiting for its turn. `full`: whatever is not in it is to go. */
+interface Change {
+  readonly full: boolean
+  readonly to: ConfigVersion
+  readonly puts: readonly Uint8Array[]
+  readonly deletes: readonly string[]
+}
+
+interface BuiltMessage {
+  readonly type: 'built'
+  readonly change: Change
+  readonly built: Built
+}
+/** The sockets that the swap asked for are open, or known to fail. */
+interface Settled {
+  readonly type: 'settled'
+}
+/** A (new) coordinator can be told things. */
+export interface CoordinatorHere {
+  readonly type: 'coordinator-here'
+}
+interface RetrySockets {
+  readonly type: 'retry-sockets'
+}
+interface Retried {
+  readonly type: 'retried-sockets'
+}
+
+export type ToWorkerActor =
+  | CoordinatorToWorker
+  | BuiltMessage
+  | Settled
+  | CoordinatorHere
+  | RetrySockets
+  | Retried
+
+export interface WorkerActorOptions {
+  readonly self: ActorRef<ToWorkerActor>
+  readonly builder: Builder
+  readonly memory: SharedMemory
+  readonly sockets: SocketTable
+  readonly time: Time
+  readonly log: Logger
+  /** Where to report to; changes with the coordinator. */
+  coordinator(): ActorRef<WorkerToCoordinator> | null
+  topPaths(server: string): readonly TopPath[]
+}
+
+/** How soon a socket that could not be opened is tried again. */
+const SOCKET_RETRY_MS = 1_000
+
+/**
+ * Holds the compiled objects of one worker. Changes are built one after the other beside what
+ * runs, swapped in one turn, and acknowledged with their version once their sockets are open.
+ */
+export class WorkerActor implements Actor<ToWorkerActor> {
+  readonly #o: WorkerActorOptions
+  #live = new Map<string, LiveObject>()
+  /** What runs, and what will run when the queue is worked off. */
+  #version: ConfigVersion = NO_CONFIG
+  #target: ConfigVersion = NO_CONFIG
+  readonly #queue: Change[] = []
+  #busy = false
+  #incoming: Uint8Array[] | null = null
+  #failed = new Map<string, string>()
+  #retry: Timer | null = null
+  #lastListeners = ''
+
+  constructor(options: WorkerActorOptions) {
+    this.#o = options
+  }
+
+  receive(m: ToWorkerActor, reply: Reply): void {
+    switch (m.type) {
+      case 'full-begin':
+        this.#incoming = []
+        break
+      case 'full-part':
+        this.#incoming?.push(...m.puts)
+        break
+      case 'full-end':
+        this.#takeFull(m.to)
+        break
+      case 'delta':
+        this.#takeDelta(m.from, { full: false, to: m.to, puts: m.puts, deletes: m.deletes })
+        break
+      case 'built':
+        this.#swap(m.change, m.built)
+        pipe(this.#o.sockets.reconcile(), this.#o.self, () => ({ type: 'settled' }))
+        break
+      case 'settled':
+        this.#report()
+        this.#busy = false
+        this.#next()
+        break
+      case 'coordinator-here':
+        if (!this.#busy) this.#report()
+        break
+      case 'retry-sockets':
+        pipe(this.#o.sockets.reconcile(), this.#o.self, () => ({ type: 'retried-sockets' }))
+        break
+      case 'retried-sockets':
+        this.#retry = null
+        if (JSON.stringify(this.#o.sockets.states()) !== this.#lastListeners) this.#report()
+        else this.#retryLater()
+        break
+      case 'get-top-paths':
+        reply.for(m).ok(this.#o.topPaths(m.server))
+        break
+      default:
+        unreachable(m)
+    }
+  }
+
+  #takeFull(to: ConfigVersion): void {
+    const puts = this.#incoming
+    this.#incoming = null
+    if (puts === null || isNewer(this.#target, to)) return
+    this.#enqueue({ full: true, to, puts, deletes: [] })
+  }
+
+  #takeDelta(from: ConfigVersion, change: Change): void {
+    if (compareVersions(from, this.#target) === 0) this.#enqueue(change)
+    else if (isNewer(change.to, this.#target)) this.#o.coordinator()?.tell({ type: 'need-full' })
+  }
+
+  #enqueue(change: Change): void {
+    this.#target = change.to
+    this.#queue.push(change)
+    this.#next()
+  }
+
+  #next(): void {
+    if (this.#busy) return
+    const change = this.#queue.shift()
+    if (change === undefined) return
+    this.#busy = true
+    const work = this.#o.builder.build({ puts: change.puts, live: this.#live })
+    pipe(work, this.#o.self, (built) => ({ type: 'built', change, built }))
+  }
+
+  /** One turn moves the traffic: no request sees half a change. */
+  #swap(change: Change, built: Built): void {
+    const replaced: LiveObject[] = []
+    const gone = change.full ? this.#absentFrom(built) : change.deletes
+    for (const name of gone) {
+      const object = this.#live.get(name)
+      this.#failed.delete(name)
+      if (object === undefined) continue
+      this.#live.delete(name)
+      object.runtime.withdraw()
+      replaced.push(object)
+    }
+    for (const object of built.objects) {
+      const name = object.frame.name
+      const before = this.#live.get(name)
+      // A name may come back as another kind within one change.
+      if (before !== undefined && before.frame.kind !== object.frame.kind) before.runtime.withdraw()
+      this.#live.set(name, object)
+      this.#failed.delete(name)
+      object.runtime.commit()
+      if (before !== undefined) replaced.push(before)
+    }
+    for (const { name, error } of built.failed) {
+      this.#failed.set(name, error)
+      this.#o.log.error('object failed to build', { object: name, error })
+    }
+    for (const object of replaced) object.runtime.retire()
+    this.#version = change.to
+    const live = [...this.#live.values()]
+    this.#o.memory.releaseUnused(
+      live.flatMap((object) => object.keys.words),
+      live.flatMap((object) => object.keys.stats),
+    )
+  }
+
+  #absentFrom(built: Built): string[] {
+    const present = new Set(built.objects.map((object) => object.frame.name))
+    for (const { name } of built.failed) present.add(name)
+    return [...this.#live.keys()].filter((name) => !present.has(name))
+  }
+
+  #report(): void {
+    const listeners = this.#o.sockets.states()
+    this.#lastListeners = JSON.stringify(listeners)
+    this.#o.coordinator()?.tell({
+      type: 'serving',
+      version: this.#version,
+      failed: [...this.#failed].map(([name, error]) => ({ name, error })),
+      listeners,
+    })
+    this.#retryLater()
+  }
+
+  #retryLater(): void {
+    if (this.#retry !== null || !this.#o.sockets.isIncomplete) return
+    const retry = (): void => this.#o.self.tell({ type: 'retry-sockets' })
+    this.#retry = this.#o.time.after(SOCKET_RETRY_MS, retry)
+  }
+}
