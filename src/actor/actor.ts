@@ -71,11 +71,11 @@ export interface Actor<M extends Message> {
  * Sends the outcome of `work` to `ref` as a message. Without `failed`, a rejection is a bug and
  * ends the thread as an unhandled one does.
  */
-export function pipe<T, M extends Message>(
+export function pipe<T, const M extends Message>(
   work: Promise<T>,
   ref: ActorRef<M>,
-  done: (value: T) => NoInfer<M>,
-  failed?: (thrown: unknown) => NoInfer<M>,
+  done: (value: T) => M,
+  failed?: (thrown: unknown) => M,
 ): void {
   const tellDone = (value: T): void => ref.tell(done(value))
   if (failed === undefined) void work.then(tellDone)

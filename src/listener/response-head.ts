@@ -6,7 +6,7 @@ for (let status = 0; status < 1000; status++) {
   STATUS_LINES.push(`${status} ${STATUS_CODES[status] ?? 'Status'}`)
 }
 
-const BEYOND_ASCII = /[^\x00-\x7f]/
+const BEYOND_ASCII = /[\u0080-\uffff]/
 
 /**
  * Status line and fields as the one text that `writeStatus` takes. Framing belongs to uWS, and so

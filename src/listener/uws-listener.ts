@@ -13,6 +13,7 @@ import {
   localPort,
   type UwsApp,
   type UwsListenSocket,
+  type UwsResponse,
 } from './uws.js'
 import { type ExchangeHome, UwsExchange } from './uws-exchange.js'
 
@@ -59,10 +60,11 @@ export class UwsListener implements TrafficListener, ExchangeHome {
   ): UwsListener | null {
     const app = createApp()
     const made: { listener: UwsListener | null } = { listener: null }
-    app.filter((res, count) => {
-      if (count < 0) gate.closed()
+    const count = (res: UwsResponse, change: number): void => {
+      if (change < 0) gate.closed()
       else if (!gate.opened()) res.close()
-    })
+    }
+    app.filter(count)
     app.any('/*', (res, req) => (made.listener as UwsListener).#begin(res, req))
     app.listen(address.host, address.port, (socket) => {
       if (socket !== false) made.listener = new UwsListener(app, socket, limits, log)
