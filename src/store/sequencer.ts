@@ -1,0 +1,66 @@
+import type { GatewayError } from '../lib/errors.js'
+
+/**
+ * Puts proposals into the one order that all members apply. `SoloSequencer` does it for a cluster
+ * of one; consensus takes its place in larger ones. Nothing is called back before `start`.
+ */
+export interface Sequencer {
+  /** Recovers, then calls `sink` until `onStopped`. Called once. */
+  start(sink: SequencerSink): void
+
+  /**
+   * Asks for `payload` to be ordered. `ticket` (any number not in use) comes back exactly once:
+   * with the committed entry or with `onDropped`.
+   */
+  propose(ticket: number, payload: Uint8Array<ArrayBuffer>): void
+
+  /**
+   * Asks for the index a linearizable read has to wait for. `ticket` comes back exactly once: by
+   * `onReadable` or by `onDropped`.
+   */
+  readIndex(ticket: number): void
+
+  /**
+   * Keeps the state after the entry `index`, the last one applied, so that older entries can be
+   * dropped. One at a time; the sink is told when it is done or has failed.
+   */
+  saveSnapshot(index: number, chunks: Iterator<Uint8Array<ArrayBuffer>>): void
+
+  /** Leads to `onStopped`. What is under way is dropped. */
+  stop(): void
+}
+
+export interface CommittedEntry {
+  readonly index: number
+  /** Null for entries that carry nothing for the machine. */
+  readonly payload: Uint8Array | null
+  /** Of the proposal, if it was made here since the start; else null. */
+  readonly ticket: number | null
+}
+
+export interface SequencerSink {
+  /** A snapshot follows: forget the present state. */
+  onRestoreBegin(): void
+  onRestoreChunk(chunk: Uint8Array): void
+  /** The state is now that after the entry `index`. */
+  onRestoreEnd(index: number): void
+  /** In order of index, without gaps, each once. */
+  onCommitted(entries: readonly CommittedEntry[]): void
+  /** Recovery is over: what this node has can be read. */
+  onReady(): void
+  /** This node orders from now on (true: leases start anew), or no longer does. */
+  onLeading(leading: boolean): void
+  onReadable(ticket: number, index: number): void
+  /** See `detail.outcome` of the error: 'none' or 'unknown'. */
+  onDropped(ticket: number, error: GatewayError): void
+  onSnapshot(outcome: SnapshotOutcome): void
+  /** Something that concerns an operator and does not end the service; null when it is over. */
+  onWarning(warning: string | null): void
+  /** For good: nothing more is ordered until a restart. */
+  onFailed(error: GatewayError): void
+  onStopped(): void
+}
+
+export type SnapshotOutcome =
+  | { readonly ok: true; readonly index: number; readonly bytes: number }
+  | { readonly ok: false; readonly reason: string }

@@ -1,0 +1,37 @@
+import { Worker } from 'node:worker_threads'
+import type { LogReply, LogRequest, SpawnLog } from './log/messages.js'
+
+/**
+ * Runs the log of `dataDir` on a thread of its own (the built `log-thread.js` beside this file).
+ * The thread is a child of the calling one and ends with it.
+ */
+export function spawnLogThread(dataDir: string): SpawnLog {
+  return (receive, exited) => {
+    const thread = new Worker(new URL('./log-thread.js', import.meta.url), {
+      workerData: { dataDir },
+    })
+    let over = false
+    const end = (reason: string): void => {
+      if (over) return
+      over = true
+      exited(reason)
+    }
+    thread.on('message', (reply: LogReply) => {
+      if (!over) receive(reply)
+    })
+    thread.on('error', (error) => end(error instanceof Error ? error.message : String(error)))
+    thread.on('exit', (code) => end(`exit code ${code}`))
+    return {
+      tell(request: LogRequest): void {
+        thread.postMessage(request, transfers(request))
+      },
+    }
+  }
+}
+
+/** The buffers a message gives away. */
+export function transfers(message: LogRequest | LogReply): ArrayBuffer[] {
+  if ('bytes' in message && message.bytes instanceof Uint8Array) return [message.bytes.buffer]
+  if ('entries' in message) return [message.entries.bytes.buffer]
+  return []
+}
