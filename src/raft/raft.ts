@@ -1,0 +1,1548 @@
+/**
+ * The consensus core: Raft as a pure state machine. It owns no clock, socket, disk or source of
+ * randomness; equal inputs give equal outputs. Written against Ongaro and Ousterhout, "In Search of
+ * an Understandable Consensus Algorithm" (Figure 2 and §5 to §8 are named so) and Ongaro's
+ * dissertation (other sections), and against what etcd's raft library learned in practice.
+ *
+ * ## The caller's duties, in order
+ *
+ * 1. **Start** with what the disk holds: hard state, newest snapshot, the log after it. A cluster
+ *    is founded by giving every first member the same {@link foundingSnapshot}, position 1@1, so
+ *    that whoever joins later with an empty disk ({@link EMPTY_START}) always gets a snapshot, and
+ *    with it the configuration. A node that lost its disk is a new node and takes a new id.
+ * 2. **Feed** it: {@link Raft.step} for each message (`from` must be the authenticated peer),
+ *    {@link Raft.tick} at a steady rate, {@link Raft.propose} and the rest as wanted. Then call
+ *    {@link Raft.ready} until it returns null. What came between two calls of it is batched.
+ * 3. For each {@link Ready}, in this order:
+ *    a. send `messages`, at once: they may overtake the disk;
+ *    b. hand `append` to the disk. Appends are written in the order given: hard state first, then
+ *       the snapshot (it replaces log and state machine), then the entries (the first one replaces
+ *       whatever is stored at its index and behind it). When `sync` is set they must be durable;
+ *       several may share one sync. Only then, and in order, send `append.messages` and call
+ *       {@link Raft.appended}. Hard state before entries matters: a stored change of configuration
+ *       must never lack the commit index that says the one before it was applied;
+ *    c. begin each of `transfers`: send the bytes of that snapshot (`snapshot-transfer.ts`), have
+ *       the far side step the message once it holds them all, and call
+ *       {@link Raft.reportSnapshot} when the transfer ends either way;
+ *    d. apply `committed` to the state machine, then call {@link Raft.applied}. Before that, make
+ *       sure that members an entry's `change` brings in can be reached;
+ *    e. serve `reads`; those with index null must be asked again.
+ * 4. **Compact**: take {@link Raft.snapshotMeta} with the state machine as it is, store both, call
+ *    {@link Raft.snapshotTaken}, then {@link Raft.compact} up to where followers no longer need
+ *    the log (`status().neededFrom`), at the latest when `status().logBytes` demands it. A snapshot
+ *    named by a running transfer is kept.
+ * 5. **Guard the vote**: when a peer connects, compare where its log ends with what it once
+ *    acknowledged ({@link Raft.acknowledgedBy}, {@link lostAcknowledged}) and refuse it as a voter
+ *    ({@link Raft.refuseVoter}) when it lost any of that. A node whose own disk failed stops
+ *    reporting appends, calls {@link Raft.setVoting} with false and {@link Raft.resign}.
+ *
+ * Inputs are not re-entrant: none of these may be called from within another. After an error was
+ * thrown the object must not be used again.
+ */
+
+import { assert, unreachable } from './assert.js'
+import {
+  type ConfChange,
+  type Config,
+  changeConfig,
+  configOf,
+  EMPTY_CONFIG,
+  isVoter,
+  LEAVE_JOINT,
+  members,
+} from './config.js'
+import { type Faults, NO_FAULTS } from './faults.js'
+import {
+  type AppendReply,
+  type AppendRequest,
+  type Entry,
+  entryBytes,
+  type HardState,
+  type Heartbeat,
+  type HeartbeatReply,
+  isUpToDate,
+  type LogPosition,
+  type Message,
+  NONE,
+  type NodeId,
+  type ReadIndexReply,
+  type SnapshotMessage,
+  type SnapshotMeta,
+  type VoteReply,
+  type VoteRequest,
+} from './message.js'
+import { Progress, type ProgressState, type WindowLimits } from './progress.js'
+import {
+  committedIndex,
+  jointCommittedIndex,
+  jointVoteResult,
+  majority,
+  nthHighest,
+  type VoteResult,
+  type Voters,
+} from './quorum.js'
+import { RaftLog } from './raft-log.js'
+import { LeaderReads } from './read-index.js'
+
+export { RaftAssertionError } from './assert.js'
+export {
+  type ConfChange,
+  type Config,
+  configOf,
+  describeConfig,
+  EMPTY_CONFIG,
+  LEAVE_JOINT,
+  type SingleChange,
+} from './config.js'
+export {
+  type Entry,
+  entryBytes,
+  type HardState,
+  type LogPosition,
+  type Message,
+  NONE,
+  type NodeId,
+  type SnapshotMessage,
+  type SnapshotMeta,
+} from './message.js'
+
+/** `pre-candidate` asks whether an election would succeed, without disturbing anyone (§9.6). */
+export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
+
+/** What the disk holds at start. */
+export interface StartState {
+  readonly hard: HardState
+  readonly snapshot: SnapshotMeta
+  /** The log behind the snapshot, without gap. */
+  readonly entries: readonly Entry[]
+}
+
+export interface RaftOptions {
+  readonly id: NodeId
+  readonly start: StartState
+  /** A whole number in 0..below-1; spreads election timeouts (§3.4) and tells lives apart. */
+  readonly random: (below: number) => number
+  /**
+   * Ticks without a leader before an election, 2 at least; the actual timeout is drawn from
+   * electionTicks..2*electionTicks-1. Default 10.
+   */
+  readonly electionTicks?: number
+  /** Ticks between heartbeats, less than `electionTicks`. Default 1. */
+  readonly heartbeatTicks?: number
+  /** Ask before an election (§9.6). Default true. */
+  readonly preVote?: boolean
+  /** A leader without a live majority steps down; a live leader is not challenged. Default true. */
+  readonly checkQuorum?: boolean
+  /** Followers pass proposals on to the leader. Default false: callers forward them, with answers. */
+  readonly forwardProposals?: boolean
+  /** Weight of the entries of one append, one entry at least. Default 1 MiB. */
+  readonly appendBytesMax?: number
+  /** Appends on their way to one follower. Default 256. */
+  readonly inflightCountMax?: number
+  /** Weight of the appends on their way to one follower. Default 8 MiB. */
+  readonly inflightBytesMax?: number
+  /** Weight of proposals accepted and not applied yet; above it they are refused. Default 64 MiB. */
+  readonly uncommittedBytesMax?: number
+  /** Weight of committed entries given out and not reported as applied. Default 16 MiB. */
+  readonly applyBytesMax?: number
+  /** Reads waiting at this node, batches of followers included. Default 16,384. */
+  readonly readsMax?: number
+  /** Hears of what an operator may want to know. */
+  readonly trace?: (event: TraceEvent) => void
+  /** Deliberate bugs, for tests. */
+  readonly faults?: Faults
+}
+
+export type TraceEvent =
+  | { readonly type: 'role'; readonly role: Role; readonly term: number }
+  | { readonly type: 'config'; readonly config: Config }
+  /** A request for a vote was not heard, as the leader is alive (§4.2.3). */
+  | { readonly type: 'vote-ignored'; readonly from: NodeId; readonly pre: boolean }
+  | {
+      readonly type: 'vote-decided'
+      readonly from: NodeId
+      readonly pre: boolean
+      granted: boolean
+    }
+  /** This node may not campaign now. */
+  | { readonly type: 'campaign-refused'; readonly reason: string }
+  | { readonly type: 'quorum-lost' }
+  | { readonly type: 'snapshot-restored'; readonly at: LogPosition }
+  | { readonly type: 'snapshot-ignored'; readonly at: LogPosition }
+  /** The leader counts on entries that this log no longer holds: it must not vote any more. */
+  | { readonly type: 'log-lost'; readonly acknowledged: number; readonly last: number }
+
+/** One write. See the third duty. */
+export interface AppendTask {
+  /** Grows by one with each task; report it to {@link Raft.appended}. */
+  readonly seq: number
+  readonly hard: HardState | null
+  readonly snapshot: SnapshotMeta | null
+  readonly entries: readonly Entry[]
+  /** False: nothing in it must be durable before it is reported (a commit index, for example). */
+  readonly sync: boolean
+  /** To be sent once this task, and all before it, are done. */
+  readonly messages: readonly Message[]
+}
+
+/** The bytes of a snapshot are wanted at `to`; see duty 3c. */
+export interface SnapshotTransfer {
+  readonly to: NodeId
+  /**
+   * Stepped at the far side last. A newer snapshot may be sent instead, when the message then says
+   * so; an older one may not.
+   */
+  readonly message: SnapshotMessage
+}
+
+export interface ReadState {
+  readonly id: number
+  /**
+   * The read is linearizable now: this index is applied and was committed after the read was asked
+   * for. Null: nothing is known, ask again.
+   */
+  readonly index: number | null
+}
+
+export interface SoftState {
+  readonly role: Role
+  readonly term: number
+  readonly leader: NodeId
+}
+
+export interface Ready {
+  /** Set when any of it changed. */
+  readonly soft: SoftState | null
+  readonly messages: readonly Message[]
+  readonly append: AppendTask | null
+  readonly transfers: readonly SnapshotTransfer[]
+  readonly committed: readonly Entry[]
+  readonly reads: readonly ReadState[]
+}
+
+/**
+ * `no-leader`, `not-leader`: ask `leader`, once there is one. `transferring`: leadership is being
+ * handed over. `full`: too much is uncommitted. `conf-pending`: an earlier change of configuration,
+ * or the entry that opens the term, is not applied yet. `conf-invalid`: see `detail`.
+ */
+export type Refusal =
+  | 'no-leader'
+  | 'not-leader'
+  | 'transferring'
+  | 'full'
+  | 'conf-pending'
+  | 'conf-invalid'
+
+/**
+ * An accepted proposal is done when the entry at `index` is applied with this `term`; it is lost
+ * when another term is applied there. Index 0: it was passed on to the leader, fate unknown.
+ */
+export type ProposeResult =
+  | { readonly ok: true; readonly index: number; readonly term: number }
+  | { readonly ok: false; readonly reason: Refusal; readonly leader: NodeId; detail: string }
+
+export interface MemberStatus {
+  readonly id: NodeId
+  readonly state: ProgressState
+  readonly match: number
+  readonly next: number
+  readonly active: boolean
+  readonly paused: boolean
+  readonly inflightCount: number
+  readonly pendingSnapshot: number
+}
+
+export interface Status extends SoftState {
+  readonly id: NodeId
+  readonly vote: NodeId
+  readonly commit: number
+  readonly applied: number
+  readonly firstIndex: number
+  readonly lastIndex: number
+  readonly durable: number
+  /** Weight of the log in memory, in bytes. */
+  readonly logBytes: number
+  readonly config: Config
+  /** Whom leadership is being handed to. */
+  readonly transferee: NodeId
+  readonly voting: boolean
+  /** Lowest index a live member still needs from this leader's log; compacting less is kind. */
+  readonly neededFrom: number
+  /** Filled in by a leader only; sorted by id. */
+  readonly members: readonly MemberStatus[]
+}
+
+/** Where a node with an empty disk starts: it belongs to no configuration and waits for a leader. */
+export const EMPTY_START: StartState = {
+  hard: { term: 0, vote: NONE, commit: 0 },
+  snapshot: { index: 0, term: 0, config: EMPTY_CONFIG },
+  entries: [],
+}
+
+/** The snapshot a cluster begins with: position 1@1, an empty state machine, these voters. */
+export function foundingSnapshot(voters: readonly NodeId[]): SnapshotMeta {
+  return { index: 1, term: 1, config: configOf(voters) }
+}
+
+/** How the founding snapshot is started from: the same on every first member. */
+export function foundingStart(voters: readonly NodeId[]): StartState {
+  const snapshot = foundingSnapshot(voters)
+  return { hard: { term: 1, vote: NONE, commit: 1 }, snapshot, entries: [] }
+}
+
+/**
+ * True when a log that ends at `end` no longer holds what was acknowledged at `acknowledged`: its
+ * node must not vote. Entries replaced by a later leader do not count as lost.
+ */
+export function lostAcknowledged(acknowledged: LogPosition, end: LogPosition): boolean {
+  return !isUpToDate(end, acknowledged)
+}
+
+/** What the core remembers of a task until it is reported. */
+interface WriteMark {
+  readonly seq: number
+  /** Lowest index the task replaces on disk; 0 when it replaces everything. */
+  readonly first: number
+  /** Last index on disk after it; -1 when it does not touch the log. */
+  readonly last: number
+  readonly snapshot: SnapshotMeta | null
+  readonly hard: HardState | null
+}
+
+interface LocalReads {
+  readonly ids: readonly number[]
+  readonly index: number
+}
+
+type Campaign = 'pre-vote' | 'vote' | 'transfer'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+export class Raft {
+  readonly id: NodeId
+  readonly #electionTicks: number
+  readonly #heartbeatTicks: number
+  readonly #preVote: boolean
+  readonly #checkQuorum: boolean
+  readonly #forwardProposals: boolean
+  readonly #appendBytesMax: number
+  readonly #window: WindowLimits
+  readonly #uncommittedBytesMax: number
+  readonly #applyBytesMax: number
+  readonly #readsMax: number
+  readonly #random: (below: number) => number
+  readonly #trace: ((event: TraceEvent) => void) | null
+  readonly #faults: Faults
+  /** Tells this life of the node from an earlier one in answers to reads. */
+  readonly #boot: number
+
+  #term: number
+  #vote: NodeId
+  #role: Role = 'follower'
+  #leader: NodeId = NONE
+  readonly #log: RaftLog
+  #config: Config
+  /** Newest snapshot the caller has. */
+  #snapshot: SnapshotMeta
+  #progress = new Map<NodeId, Progress>()
+  #votes = new Map<NodeId, boolean>()
+
+  #electionElapsed = 0
+  #heartbeatElapsed = 0
+  #electionTimeout = 0
+
+  #transferee: NodeId = NONE
+  /** The term in which an election asked for by the leader waits for a configuration to apply. */
+  #campaignDueTerm = 0
+  /** No change of configuration may be proposed before this index is applied. */
+  #confIndex = 0
+  #uncommittedBytes = 0
+  #voting = true
+  readonly #refused = new Set<NodeId>()
+  /** Highest position each peer ever acknowledged to this node. */
+  readonly #acknowledged = new Map<NodeId, LogPosition>()
+
+  /** This node's reads that were neither sent nor joined to a round yet. */
+  #readIds: number[] = []
+  readonly #leaderReads = new LeaderReads()
+  readonly #forwarded = new Map<number, { ids: readonly number[]; expires: number }>()
+  #forwardSeq = 0
+  #ticks = 0
+  /** Confirmed, waiting until `index` is applied. */
+  #confirmed: LocalReads[] = []
+  #pendingReads = 0
+
+  #outbox: Message[] = []
+  /** Messages that rest on state which may not be durable yet (§3.8). */
+  #held: Message[] = []
+  #transfers: SnapshotTransfer[] = []
+  #reads: ReadState[] = []
+  #writes: WriteMark[] = []
+  #handedSeq = 0
+  #syncSeq = 0
+  #appendedSeq = 0
+  #handedHard: HardState
+  #durableHard: HardState
+  #handedSoft: SoftState
+
+  constructor(options: RaftOptions) {
+    const { start } = options
+    const electionTicks = options.electionTicks ?? 10
+    const heartbeatTicks = options.heartbeatTicks ?? 1
+    assert(Number.isSafeInteger(options.id) && options.id > 0, () => `id ${options.id}`)
+    assert(heartbeatTicks >= 1, 'heartbeatTicks: expected at least 1')
+    assert(electionTicks > heartbeatTicks, 'electionTicks: expected more than heartbeatTicks')
+    assert(
+      start.snapshot.index > 0 || members(start.snapshot.config).length === 0,
+      'a configuration needs a snapshot at index 1 or above, see foundingSnapshot',
+    )
+    this.id = options.id
+    this.#electionTicks = electionTicks
+    this.#heartbeatTicks = heartbeatTicks
+    this.#preVote = options.preVote ?? true
+    this.#checkQuorum = options.checkQuorum ?? true
+    this.#forwardProposals = options.forwardProposals ?? false
+    this.#appendBytesMax = options.appendBytesMax ?? MIB
+    this.#window = {
+      countMax: options.inflightCountMax ?? 256,
+      bytesMax: options.inflightBytesMax ?? 8 * MIB,
+    }
+    assert(this.#window.countMax >= 1, 'inflightCountMax: expected at least 1')
+    this.#uncommittedBytesMax = options.uncommittedBytesMax ?? 64 * MIB
+    this.#applyBytesMax = options.applyBytesMax ?? 16 * MIB
+    this.#readsMax = options.readsMax ?? 16 * KIB
+    this.#random = options.random
+    this.#trace = options.trace ?? null
+    this.#faults = options.faults ?? NO_FAULTS
+    this.#boot = options.random(0x1_0000_0000)
+
+    this.#term = start.hard.term
+    this.#vote = start.hard.vote
+    this.#config = start.snapshot.config
+    this.#snapshot = start.snapshot
+    this.#log = new RaftLog(
+      {
+        base: { index: start.snapshot.index, term: start.snapshot.term },
+        entries: start.entries,
+        commit: Math.max(start.hard.commit, start.snapshot.index),
+        applied: start.snapshot.index,
+      },
+      this.#faults,
+    )
+    assert(
+      this.#term >= this.#log.last.term,
+      () => `term ${this.#term} is older than the log's last entry, of term ${this.#log.last.term}`,
+    )
+    this.#handedHard = this.#hard()
+    this.#durableHard = this.#handedHard
+    this.#handedSoft = this.#soft()
+    this.#drawTimeout()
+  }
+
+  // ---------------------------------------------------------------- time and messages
+
+  /** A unit of time has passed. How long it is, is the caller's business. */
+  tick(): void {
+    this.#ticks += 1
+    this.#electionElapsed += 1
+    if (this.#role === 'leader') this.#tickLeader()
+    else if (this.#electionElapsed >= this.#electionTimeout) {
+      this.#electionElapsed = 0
+      if (this.#mayCampaign()) this.#campaign(this.#preVote ? 'pre-vote' : 'vote')
+    }
+    this.#expireReads()
+  }
+
+  #tickLeader(): void {
+    this.#heartbeatElapsed += 1
+    if (this.#electionElapsed >= this.#electionTicks) {
+      this.#electionElapsed = 0
+      if (this.#checkQuorum && !this.#quorumActive()) {
+        // A leader cut off from the majority must not go on taking proposals (§6.2).
+        this.#trace?.({ type: 'quorum-lost' })
+        this.#becomeFollower(this.#term, NONE)
+        return
+      }
+      for (const peer of this.#progress.values()) peer.active = false
+      // A transfer that takes longer than an election is given up (§3.10).
+      this.#transferee = NONE
+    }
+    if (this.#heartbeatElapsed >= this.#heartbeatTicks) {
+      this.#heartbeatElapsed = 0
+      if (this.#leaderReads.waiting && this.#committedInTerm()) {
+        this.#leaderReads.start(this.#log.commit)
+      }
+      this.#sendHeartbeats()
+    }
+    this.#leaveJointByItself()
+  }
+
+  /** A message arrived. One of an older term is answered or dropped, a newer term is adopted. */
+  step(message: Message): void {
+    assert(message.to === this.id, () => `message for ${message.to} stepped at ${this.id}`)
+    assert(message.from !== this.id, 'a node does not send messages to itself')
+    if (message.type === 'propose') {
+      if (this.#role === 'leader') this.#append(message.data, message.change)
+    } else if (message.type === 'transfer') {
+      if (this.#role === 'leader') this.transferLeadership(message.target)
+    } else if (message.type === 'read-index') {
+      const { from, boot, seq } = message
+      if (this.#role === 'leader' && this.#leaderReads.count < this.#readsMax) {
+        this.#leaderReads.add({ from, boot, seq, ids: [] })
+      }
+    } else if (message.type === 'read-index-reply') this.#onReadIndexReply(message)
+    else if (this.#refused.has(message.from) && countsAsVoter(message)) return
+    else if (this.#adoptTerm(message)) this.#dispatch(message)
+  }
+
+  /** §5.1, with the exceptions that pre-vote and stickiness make. False: go no further. */
+  #adoptTerm(message: Message): boolean {
+    if (message.term === this.#term) return true
+    if (message.term < this.#term) {
+      this.#answerOldTerm(message)
+      return false
+    }
+    if (message.type === 'vote' || message.type === 'pre-vote') {
+      // A live leader is not to be unseated by one who does not hear it (§4.2.3).
+      const sticky =
+        this.#checkQuorum &&
+        this.#leader !== NONE &&
+        this.#electionElapsed < this.#electionTicks &&
+        this.#faults.stickinessIgnored !== true
+      if (sticky && !message.transfer) {
+        const pre = message.type === 'pre-vote'
+        this.#trace?.({ type: 'vote-ignored', from: message.from, pre })
+        return false
+      }
+      // A question about a term does not start it.
+      if (message.type === 'pre-vote') return true
+    }
+    if (message.type === 'pre-vote-reply' && message.granted) return true
+    const led =
+      message.type === 'append' || message.type === 'heartbeat' || message.type === 'snapshot'
+    this.#becomeFollower(message.term, led ? message.from : NONE)
+    return true
+  }
+
+  #answerOldTerm(message: Message): void {
+    if (message.type === 'vote') this.#replyVote('vote-reply', message.from, this.#term, false)
+    else if (message.type === 'pre-vote') {
+      this.#replyVote('pre-vote-reply', message.from, this.#term, false)
+    } else if (message.type === 'append' || message.type === 'heartbeat') {
+      // A deposed leader, or one that a node with a newer term could not follow otherwise: pre-vote
+      // and stickiness keep such a node from making itself heard by an election.
+      this.#rejectAppend(message.from, 0, { index: 0, term: 0 })
+    }
+  }
+
+  #dispatch(message: Message): void {
+    switch (message.type) {
+      case 'vote':
+      case 'pre-vote':
+        this.#onVoteRequest(message)
+        return
+      case 'vote-reply':
+      case 'pre-vote-reply':
+        this.#onVoteReply(message)
+        return
+      case 'append':
+        this.#follow(message.from)
+        this.#onAppend(message)
+        return
+      case 'heartbeat':
+        this.#follow(message.from)
+        this.#onHeartbeat(message)
+        return
+      case 'snapshot':
+        this.#follow(message.from)
+        this.#onSnapshot(message)
+        return
+      case 'append-reply':
+        this.#onAppendReply(message)
+        return
+      case 'heartbeat-reply':
+        this.#onHeartbeatReply(message)
+        return
+      case 'timeout-now':
+        this.#onTimeoutNow()
+        return
+      case 'propose':
+      case 'transfer':
+      case 'read-index':
+      case 'read-index-reply':
+        return
+      default:
+        unreachable(message)
+    }
+  }
+
+  // ---------------------------------------------------------------- roles and elections
+
+  #becomeFollower(term: number, leader: NodeId): void {
+    this.#reset(term)
+    this.#setRole('follower')
+    this.#setLeader(leader)
+  }
+
+  #becomeLeader(): void {
+    assert(this.#role === 'candidate', () => `${this.#role} cannot become leader`)
+    this.#reset(this.#term)
+    this.#progress = new Map()
+    for (const id of members(this.#config)) {
+      this.#progress.set(id, new Progress(id, this.#log.lastIndex + 1, this.#window))
+    }
+    this.#setRole('leader')
+    this.#setLeader(this.id)
+    // An entry of its own term lets the leader learn what is committed (§6.4, §5.4.2). No change of
+    // configuration before it is applied: that closes the hole found after the dissertation was
+    // out (raft-dev, 2015-07), and covers a change the predecessor left in the log.
+    this.#uncommittedBytes = this.#log.bytesAfter(this.#log.applied)
+    const entry = this.#pushEntry(new Uint8Array(0), null)
+    this.#confIndex = entry.index
+    this.#acknowledgeOwn()
+  }
+
+  #reset(term: number): void {
+    if (term !== this.#term) {
+      assert(term > this.#term, () => `term would go back from ${this.#term} to ${term}`)
+      this.#term = term
+      this.#vote = NONE
+    }
+    this.#electionElapsed = 0
+    this.#heartbeatElapsed = 0
+    this.#drawTimeout()
+    this.#transferee = NONE
+    this.#campaignDueTerm = 0
+    this.#votes.clear()
+  }
+
+  #drawTimeout(): void {
+    this.#electionTimeout = this.#electionTicks + this.#random(this.#electionTicks)
+  }
+
+  #setRole(role: Role): void {
+    const changed = role !== this.#role
+    this.#role = role
+    if (changed) this.#trace?.({ type: 'role', role, term: this.#term })
+  }
+
+  /** Reads that wait for an answer of the old leader will not get one. */
+  #setLeader(leader: NodeId): void {
+    if (leader === this.#leader) return
+    this.#leader = leader
+    for (const batch of this.#leaderReads.clear()) this.#failReads(batch.ids)
+    for (const batch of this.#forwarded.values()) this.#failReads(batch.ids)
+    this.#forwarded.clear()
+    this.#failReads(this.#readIds)
+    this.#readIds = []
+  }
+
+  /** Someone leads the present term. */
+  #follow(leader: NodeId): void {
+    assert(this.#role !== 'leader', () => `${leader} also leads term ${this.#term}`)
+    assert(
+      this.#leader === NONE || this.#leader === leader,
+      () => `${leader} and ${this.#leader} both lead term ${this.#term}`,
+    )
+    if (this.#role !== 'follower') this.#becomeFollower(this.#term, leader)
+    this.#setLeader(leader)
+    this.#electionElapsed = 0
+  }
+
+  /** Starts an election now, whatever the time; nothing happens where it may not. */
+  campaign(): void {
+    if (this.#mayCampaign()) this.#campaign(this.#preVote ? 'pre-vote' : 'vote')
+  }
+
+  #mayCampaign(): boolean {
+    if (this.#role === 'leader') return false
+    let reason = ''
+    if (!this.#voting) reason = 'this node must not vote'
+    else if (!isVoter(this.#config, this.id)) reason = 'not a voter'
+    else if (this.#log.pendingSnapshot !== null) reason = 'a snapshot is being installed'
+    // A candidate must know who its voters are (§4.1): what is committed is applied first.
+    else if (this.#unappliedChange()) reason = 'a change of configuration is not applied'
+    if (reason !== '') this.#trace?.({ type: 'campaign-refused', reason })
+    return reason === ''
+  }
+
+  #unappliedChange(): boolean {
+    for (let index = this.#log.applied + 1; index <= this.#log.commit; index++) {
+      if ((this.#log.entryAt(index)?.change ?? null) !== null) return true
+    }
+    return false
+  }
+
+  #campaign(kind: Campaign): void {
+    const pre = kind === 'pre-vote' && this.#faults.preVoteIgnored !== true
+    if (pre) {
+      this.#reset(this.#term)
+      this.#setRole('pre-candidate')
+    } else {
+      this.#reset(this.#term + 1)
+      this.#vote = this.id
+      this.#setRole('candidate')
+    }
+    this.#setLeader(NONE)
+    const { index: lastIndex, term: lastTerm } = this.#log.last
+    for (const to of new Set([...this.#config.voters, ...this.#config.outgoing])) {
+      if (to === this.id) continue
+      const request: VoteRequest = {
+        type: pre ? 'pre-vote' : 'vote',
+        from: this.id,
+        to,
+        term: pre ? this.#term + 1 : this.#term,
+        lastIndex,
+        lastTerm,
+        transfer: kind === 'transfer',
+      }
+      // A vote is given for a log, so that log must not shrink by a crash: unlike etcd's library
+      // this one sends the request only when its own term and log are durable. An answer meant for
+      // the candidate before the crash would otherwise elect the shorter log after it.
+      if (pre) this.#outbox.push(request)
+      else this.#held.push(request)
+    }
+    // The vote for oneself counts as soon as it is durable; the question needs no disk.
+    if (pre) this.#countVote(this.id, true)
+  }
+
+  #onVoteRequest(message: VoteRequest): void {
+    const pre = message.type === 'pre-vote'
+    const free =
+      this.#vote === message.from ||
+      (this.#vote === NONE && this.#leader === NONE) ||
+      (pre && message.term > this.#term) ||
+      this.#faults.voteTwice === true
+    const upToDate =
+      isUpToDate({ index: message.lastIndex, term: message.lastTerm }, this.#log.last) ||
+      this.#faults.voteForStaleLog === true
+    // Whether this node believes itself to be a voter is not asked: the candidate's configuration
+    // may be newer, and the cluster may need this vote (§4.2.2).
+    const granted = this.#voting && free && upToDate
+    this.#trace?.({ type: 'vote-decided', from: message.from, pre, granted })
+    if (granted && !pre) {
+      this.#electionElapsed = 0
+      this.#vote = message.from
+    }
+    // A granted question is answered with its own term, which the asker compares; a denial names
+    // ours, from which an outdated asker learns.
+    const term = granted ? message.term : this.#term
+    this.#replyVote(pre ? 'pre-vote-reply' : 'vote-reply', message.from, term, granted)
+  }
+
+  #replyVote(type: VoteReply['type'], to: NodeId, term: number, granted: boolean): void {
+    const reply: VoteReply = { type, from: this.id, to, term, granted }
+    if (type === 'vote-reply') this.#held.push(reply)
+    else this.#outbox.push(reply)
+  }
+
+  #onVoteReply(message: VoteReply): void {
+    const pre = message.type === 'pre-vote-reply'
+    if (this.#role !== (pre ? 'pre-candidate' : 'candidate')) return
+    // A late answer to an earlier question is none to this one.
+    if (pre && message.granted && message.term !== this.#term + 1) return
+    this.#countVote(message.from, message.granted)
+  }
+
+  #countVote(from: NodeId, granted: boolean): void {
+    if (!this.#votes.has(from)) this.#votes.set(from, granted)
+    const result = this.#tally()
+    if (result === 'lost') this.#becomeFollower(this.#term, NONE)
+    else if (result === 'won' && this.#role === 'pre-candidate') this.#campaign('vote')
+    else if (result === 'won') this.#becomeLeader()
+  }
+
+  #onTimeoutNow(): void {
+    if (this.#role !== 'follower') return
+    // No question first: the leader itself wants to be replaced (§3.10).
+    if (this.#mayCampaign()) this.#campaign('transfer')
+    else if (this.#unappliedChange()) this.#campaignDueTerm = this.#term
+  }
+
+  #tally(): VoteResult {
+    return jointVoteResult(this.#voters(), (id) => this.#votes.get(id))
+  }
+
+  #quorumActive(): boolean {
+    const active = (id: NodeId) => id === this.id || this.#progress.get(id)?.active === true
+    return jointVoteResult(this.#voters(), active) === 'won'
+  }
+
+  /** Who decides; the faults are here so that they reach votes, commits and reads alike. */
+  #voters(): Voters {
+    const { voters, outgoing, learners } = this.#config
+    if (this.#faults.learnerVotes === true) return { voters: [...voters, ...learners], outgoing }
+    if (this.#faults.jointNewHalfOnly === true) return { voters, outgoing: [] }
+    return this.#config
+  }
+
+  // ---------------------------------------------------------------- followers
+
+  #onAppend(message: AppendRequest): void {
+    let { prevIndex, prevTerm, entries } = message
+    const log = this.#log
+    if (prevIndex < log.commit) {
+      // What is committed here is the same there (§5.4.3), and may be compacted: skip it.
+      const known = log.commit - prevIndex
+      if (entries.length < known) {
+        this.#acceptAppend(message.from, log.commit)
+        return
+      }
+      const at = entries[known - 1]!
+      assert(
+        log.matches(at),
+        () => `leader ${message.from} sent ${at.index}@${at.term}, another one is committed`,
+      )
+      prevIndex = at.index
+      prevTerm = at.term
+      entries = entries.slice(known)
+    }
+    if (!log.matches({ index: prevIndex, term: prevTerm })) {
+      const hint = log.conflictHint(message.prevIndex, message.prevTerm)
+      this.#rejectAppend(message.from, message.prevIndex, hint)
+      return
+    }
+    log.merge(entries)
+    const matched = prevIndex + entries.length
+    const known = this.#faults.commitUnmatched === true ? log.lastIndex : matched
+    log.commitTo(Math.min(message.commit, known))
+    this.#acceptAppend(message.from, matched)
+  }
+
+  #acceptAppend(to: NodeId, index: number): void {
+    this.#held.push({
+      type: 'append-reply',
+      from: this.id,
+      to,
+      term: this.#term,
+      accepted: true,
+      index,
+      hintIndex: 0,
+      hintTerm: 0,
+    })
+  }
+
+  #rejectAppend(to: NodeId, index: number, hint: LogPosition): void {
+    this.#held.push({
+      type: 'append-reply',
+      from: this.id,
+      to,
+      term: this.#term,
+      accepted: false,
+      index,
+      hintIndex: hint.index,
+      hintTerm: hint.term,
+    })
+  }
+
+  #onHeartbeat(message: Heartbeat): void {
+    const last = this.#log.lastIndex
+    if (message.commit > last) {
+      // The leader says only what this node once acknowledged. It is gone, so this node's vote is
+      // worth nothing: it could elect a leader without entries that are committed (§5.4.1).
+      this.setVoting(false)
+      this.#trace?.({ type: 'log-lost', acknowledged: message.commit, last })
+    }
+    this.#log.commitTo(Math.min(message.commit, last))
+    this.#outbox.push({
+      type: 'heartbeat-reply',
+      from: this.id,
+      to: message.from,
+      term: this.#term,
+      round: message.round,
+    })
+  }
+
+  #onSnapshot(message: SnapshotMessage): void {
+    const { snapshot: meta, from } = message
+    if (this.#restore(meta)) {
+      this.#trace?.({ type: 'snapshot-restored', at: meta })
+      this.#acceptAppend(from, meta.index)
+    } else {
+      this.#trace?.({ type: 'snapshot-ignored', at: meta })
+      this.#acceptAppend(from, this.#log.commit)
+    }
+  }
+
+  /** §7, §5.3 of the dissertation. False when the snapshot brings nothing. */
+  #restore(meta: SnapshotMeta): boolean {
+    const careless = this.#faults.snapshotOverNewerLog === true
+    if (meta.index <= this.#log.commit && !careless) return false
+    if (!members(meta.config).includes(this.id)) return false
+    if (this.#log.matches(meta) && !careless) {
+      // The log holds all of it, and maybe more, which must stay.
+      this.#log.commitTo(meta.index)
+      return false
+    }
+    this.#log.restore(meta)
+    this.#snapshot = meta
+    this.#switchConfig(meta.config)
+    return true
+  }
+
+  // ---------------------------------------------------------------- leaders
+
+  #onAppendReply(message: AppendReply): void {
+    const peer = this.#role === 'leader' ? this.#progress.get(message.from) : undefined
+    if (peer === undefined) return
+    peer.active = true
+    if (!message.accepted) {
+      this.#onRejected(peer, message)
+      return
+    }
+    const { index } = message
+    assert(
+      index <= this.#log.lastIndex,
+      () => `${peer.id} acknowledged ${index}, the log ends at ${this.#log.lastIndex}`,
+    )
+    const confirmed = peer.state === 'probe' && index === peer.match
+    if (!peer.advance(index) && !confirmed) return
+    this.#noteAcknowledged(peer.id, index)
+    if (peer.state === 'probe') peer.becomeReplicate()
+    else if (peer.state === 'replicate') peer.inflights.free(index)
+    // Any point from which the log can go on will do, not only the one of the snapshot asked for.
+    else if (index >= this.#log.base.index) peer.becomeReplicate()
+    this.#advanceCommit()
+    if (peer.id === this.#transferee && peer.match === this.#log.lastIndex) {
+      this.#sendTimeoutNow(peer.id)
+    }
+  }
+
+  #onRejected(peer: Progress, message: AppendReply): void {
+    // The follower's log has term `hintTerm` at the hint, so no entry of a newer term of ours can
+    // be in it: go back to where ours has none, whole terms at a time (§5.3).
+    const hint = this.#log.conflictHint(message.hintIndex, message.hintTerm)
+    peer.retreat(message.index, hint.index)
+  }
+
+  #noteAcknowledged(id: NodeId, index: number): void {
+    const term = this.#log.termAt(index)
+    const known = this.#acknowledged.get(id)
+    if (term < 0 || (known !== undefined && isUpToDate(known, { index, term }))) return
+    this.#acknowledged.set(id, { index, term })
+  }
+
+  #onHeartbeatReply(message: HeartbeatReply): void {
+    const peer = this.#role === 'leader' ? this.#progress.get(message.from) : undefined
+    if (peer === undefined) return
+    peer.active = true
+    // Whatever was lost on the way, a heartbeat that came through sets replication going again.
+    peer.paused = false
+    if (peer.match < this.#log.lastIndex) peer.nudged = true
+    if (message.round > peer.round) {
+      peer.round = message.round
+      this.#confirmReads()
+    }
+  }
+
+  /** What is on this leader's own disk counts like any other acknowledgement (§10.2.1). */
+  #acknowledgeOwn(): void {
+    const own = this.#progress.get(this.id)
+    if (own === undefined) return
+    const careless = this.#faults.selfAckBeforeDurable === true
+    if (own.advance(careless ? this.#log.lastIndex : this.#log.durable)) this.#advanceCommit()
+  }
+
+  #advanceCommit(): void {
+    const index = this.#agreed((id) => this.#progress.get(id)?.match ?? 0)
+    if (index <= this.#log.commit) return
+    // Only entries of the own term are committed by counting (§5.4.2); older ones come along.
+    if (this.#log.termAt(index) !== this.#term && this.#faults.commitOldTerm !== true) return
+    this.#log.commitTo(index)
+  }
+
+  #agreed(reached: (id: NodeId) => number): number {
+    const { voters, outgoing } = this.#voters()
+    if (this.#faults.quorumOffByOne === true) {
+      const count = Math.max(1, majority(voters.length) - 1)
+      return Math.min(nthHighest(voters.map(reached), count), committedIndex(outgoing.map(reached)))
+    }
+    return jointCommittedIndex({ voters, outgoing }, reached)
+  }
+
+  #committedInTerm(): boolean {
+    return this.#log.termAt(this.#log.commit) === this.#term
+  }
+
+  #sendHeartbeats(): void {
+    for (const peer of this.#progress.values()) {
+      if (peer.id === this.id) continue
+      // Never more than the follower is known to hold: it takes this without looking at its log.
+      const commit = Math.min(peer.match, this.#log.commit)
+      peer.sentCommit = Math.max(peer.sentCommit, commit)
+      this.#outbox.push({
+        type: 'heartbeat',
+        from: this.id,
+        to: peer.id,
+        term: this.#term,
+        commit,
+        round: this.#leaderReads.round,
+      })
+    }
+    this.#confirmReads()
+  }
+
+  /** All that is to be replicated; asked only by `ready`, so that what came in between is one. */
+  #replicate(): void {
+    const { lastIndex, commit } = this.#log
+    for (const peer of this.#progress.values()) {
+      if (peer.id === this.id) continue
+      if (peer.state === 'probe' && !peer.paused) this.#sendAppend(peer, true)
+      while (peer.state === 'replicate' && peer.next <= lastIndex && !peer.inflights.full) {
+        if (!this.#sendAppend(peer, true)) break
+      }
+      if (peer.state === 'replicate' && (peer.nudged || peer.canBumpCommit(commit))) {
+        // Without entries: to tell of the commit at once, and to find out, by its refusal, that
+        // something was lost when the window is full of what never arrived.
+        this.#sendAppend(peer, false)
+      }
+    }
+  }
+
+  /** False when the log does not reach back far enough. */
+  #sendAppend(peer: Progress, withEntries: boolean): boolean {
+    const prevIndex = peer.next - 1
+    const prevTerm = this.#log.termAt(prevIndex)
+    if (prevTerm < 0) {
+      this.#sendSnapshot(peer)
+      return false
+    }
+    const entries = withEntries ? this.#log.slice(peer.next, this.#appendBytesMax) : []
+    let bytes = 0
+    for (const entry of entries) bytes += entryBytes(entry)
+    this.#outbox.push({
+      type: 'append',
+      from: this.id,
+      to: peer.id,
+      term: this.#term,
+      prevIndex,
+      prevTerm,
+      entries,
+      commit: this.#log.commit,
+    })
+    peer.sent(entries.length, bytes, this.#log.commit)
+    return true
+  }
+
+  #sendSnapshot(peer: Progress): void {
+    // Megabytes for someone who may be dead: it has to answer a heartbeat first.
+    peer.nudged = false
+    if (!peer.active) return
+    const snapshot = this.#snapshot
+    assert(
+      snapshot.index >= this.#log.base.index,
+      () => `log begins at ${this.#log.base.index}, the newest snapshot is ${snapshot.index}`,
+    )
+    peer.becomeSnapshot(snapshot.index)
+    const message: SnapshotMessage = {
+      type: 'snapshot',
+      from: this.id,
+      to: peer.id,
+      term: this.#term,
+      snapshot,
+    }
+    this.#transfers.push({ to: peer.id, message })
+  }
+
+  // ---------------------------------------------------------------- proposals
+
+  /** Proposes `data`, which the core keeps: do not change it afterwards. */
+  propose(data: Uint8Array): ProposeResult {
+    return this.#propose(data, null)
+  }
+
+  /**
+   * Proposes a change of configuration. It holds once it is applied, one at a time. `data` goes
+   * with it for the caller's own use.
+   */
+  proposeConfChange(change: ConfChange, data: Uint8Array = new Uint8Array(0)): ProposeResult {
+    return this.#propose(data, change)
+  }
+
+  #propose(data: Uint8Array, change: ConfChange | null): ProposeResult {
+    if (this.#role === 'leader') return this.#append(data, change)
+    if (this.#leader === NONE) return this.#refuse('no-leader')
+    if (!this.#forwardProposals) return this.#refuse('not-leader')
+    const to = this.#leader
+    this.#outbox.push({ type: 'propose', from: this.id, to, term: 0, data, change })
+    return { ok: true, index: 0, term: 0 }
+  }
+
+  #refuse(reason: Refusal, detail = ''): ProposeResult {
+    return { ok: false, reason, leader: this.#leader, detail }
+  }
+
+  #append(data: Uint8Array, change: ConfChange | null): ProposeResult {
+    if (this.#transferee !== NONE) return this.#refuse('transferring')
+    if (change !== null) {
+      if (this.#confIndex > this.#log.applied && this.#faults.confChangeOverlap !== true) {
+        return this.#refuse('conf-pending', `until entry ${this.#confIndex} is applied`)
+      }
+      const next = changeConfig(this.#config, change)
+      if (typeof next === 'string') return this.#refuse('conf-invalid', next)
+    }
+    const bytes = entryBytes({ index: 0, term: 0, data, change })
+    // Alone it may be larger than the limit, or it could never be proposed.
+    if (this.#uncommittedBytes > 0 && this.#uncommittedBytes + bytes > this.#uncommittedBytesMax) {
+      return this.#refuse('full', `${this.#uncommittedBytes} bytes are not applied yet`)
+    }
+    const { index, term } = this.#pushEntry(data, change)
+    if (change !== null) this.#confIndex = index
+    return { ok: true, index, term }
+  }
+
+  #pushEntry(data: Uint8Array, change: ConfChange | null): Entry {
+    const entry: Entry = { index: this.#log.lastIndex + 1, term: this.#term, data, change }
+    this.#log.push(entry)
+    this.#uncommittedBytes += entryBytes(entry)
+    if (this.#faults.selfAckBeforeDurable === true) this.#acknowledgeOwn()
+    return entry
+  }
+
+  /**
+   * Hands leadership to `target` (§3.10); on a follower, asks the leader to. Proposals are refused
+   * until it worked or an election timeout passed. False when nothing was started.
+   */
+  transferLeadership(target: NodeId): boolean {
+    if (this.#role !== 'leader') {
+      if (this.#leader === NONE) return false
+      const to = this.#leader
+      this.#outbox.push({ type: 'transfer', from: this.id, to, term: 0, target })
+      return true
+    }
+    const peer = this.#progress.get(target)
+    if (peer === undefined || target === this.id || !isVoter(this.#config, target)) return false
+    if (this.#transferee === target) return true
+    this.#transferee = target
+    this.#electionElapsed = 0
+    if (peer.match === this.#log.lastIndex) this.#sendTimeoutNow(target)
+    return true
+  }
+
+  #sendTimeoutNow(to: NodeId): void {
+    this.#outbox.push({ type: 'timeout-now', from: this.id, to, term: this.#term })
+  }
+
+  /**
+   * Steps down at once, asking the best follower to take over: for a leader whose disk failed.
+   * Nothing happens on anyone else.
+   */
+  resign(): void {
+    if (this.#role !== 'leader') return
+    // What is decided goes out first; as a follower this node could not tell it any more.
+    this.#replicate()
+    let best: Progress | null = null
+    for (const peer of this.#progress.values()) {
+      if (peer.id === this.id || !peer.active || !isVoter(this.#config, peer.id)) continue
+      if (best === null || peer.match > best.match) best = peer
+    }
+    if (best !== null) this.#sendTimeoutNow(best.id)
+    this.#becomeFollower(this.#term, NONE)
+  }
+
+  /**
+   * The leader is believed dead, by evidence from outside: a vote against it may be given at once.
+   * No timer changes, and a leader that is alive after all is followed again.
+   */
+  forgetLeader(): void {
+    if (this.#role === 'follower') this.#setLeader(NONE)
+  }
+
+  // ---------------------------------------------------------------- reads
+
+  /**
+   * Asks for a linearizable read (§6.4); the answer comes in {@link Ready.reads} under `id`, at
+   * the latest after about an election timeout. No clock is trusted. False when there is no leader
+   * to ask, or too many reads wait already.
+   */
+  readIndex(id: number): boolean {
+    if (this.#leader === NONE || this.#pendingReads >= this.#readsMax) return false
+    this.#pendingReads += 1
+    this.#readIds.push(id)
+    return true
+  }
+
+  /** What was asked since the last `ready` goes out together. */
+  #sendReads(): void {
+    if (this.#role === 'leader') {
+      if (this.#readIds.length > 0) {
+        this.#leaderReads.add({ from: this.id, boot: 0, seq: 0, ids: this.#readIds })
+        this.#readIds = []
+      }
+      // A leader knows what is committed only once an entry of its term is (§6.4, step 1).
+      const { waiting, underway } = this.#leaderReads
+      if (waiting && !underway && this.#committedInTerm()) {
+        this.#leaderReads.start(this.#log.commit)
+        this.#sendHeartbeats()
+      }
+    } else if (this.#readIds.length > 0 && this.#leader !== NONE) {
+      this.#forwardSeq += 1
+      const seq = this.#forwardSeq
+      this.#forwarded.set(seq, {
+        ids: this.#readIds,
+        expires: this.#ticks + this.#electionTicks,
+      })
+      this.#readIds = []
+      const to = this.#leader
+      this.#outbox.push({
+        type: 'read-index',
+        from: this.id,
+        to,
+        term: 0,
+        boot: this.#boot,
+        seq,
+      })
+    }
+  }
+
+  #confirmReads(): void {
+    if (!this.#leaderReads.underway) return
+    const { round } = this.#leaderReads
+    const careless = this.#faults.staleRead === true
+    const reached = (id: NodeId) => (id === this.id ? round : (this.#progress.get(id)?.round ?? 0))
+    for (const { index, batches } of this.#leaderReads.confirm(
+      careless ? round : this.#agreed(reached),
+    )) {
+      for (const { from, boot, seq, ids } of batches) {
+        if (from === this.id) this.#confirmed.push({ ids, index })
+        else {
+          this.#outbox.push({
+            type: 'read-index-reply',
+            from: this.id,
+            to: from,
+            term: 0,
+            boot,
+            seq,
+            index,
+          })
+        }
+      }
+    }
+  }
+
+  #onReadIndexReply(message: ReadIndexReply): void {
+    const batch = message.boot === this.#boot ? this.#forwarded.get(message.seq) : undefined
+    if (batch === undefined) return
+    this.#forwarded.delete(message.seq)
+    this.#confirmed.push({ ids: batch.ids, index: message.index })
+  }
+
+  #expireReads(): void {
+    for (const [seq, { ids, expires }] of this.#forwarded) {
+      if (expires > this.#ticks) break // in the order they were sent
+      this.#forwarded.delete(seq)
+      this.#failReads(ids)
+    }
+  }
+
+  #failReads(ids: readonly number[]): void {
+    for (const id of ids) this.#reads.push({ id, index: null })
+    this.#pendingReads -= ids.length
+  }
+
+  #takeReads(): ReadState[] {
+    const waiting: LocalReads[] = []
+    for (const batch of this.#confirmed) {
+      if (batch.index > this.#log.applied) {
+        waiting.push(batch)
+        continue
+      }
+      for (const id of batch.ids) this.#reads.push({ id, index: batch.index })
+      this.#pendingReads -= batch.ids.length
+    }
+    this.#confirmed = waiting
+    const reads = this.#reads
+    this.#reads = []
+    return reads
+  }
+
+  // ---------------------------------------------------------------- output
+
+  /** What there is to do, or null. See the third duty; what was returned counts as taken. */
+  ready(): Ready | null {
+    this.#sendReads()
+    if (this.#role === 'leader') this.#replicate()
+    const committed = this.#log.takeCommitted(this.#applyBytesMax)
+    const reads = this.#takeReads()
+    const append = this.#takeAppend() // may move held messages to the outbox
+    const soft = this.#soft()
+    const softChanged =
+      soft.role !== this.#handedSoft.role ||
+      soft.term !== this.#handedSoft.term ||
+      soft.leader !== this.#handedSoft.leader
+    const messages = this.#outbox
+    const transfers = this.#transfers
+    if (
+      !softChanged &&
+      append === null &&
+      messages.length + transfers.length + committed.length + reads.length === 0
+    ) {
+      return null
+    }
+    this.#outbox = []
+    this.#transfers = []
+    this.#handedSoft = soft
+    return { soft: softChanged ? soft : null, messages, append, transfers, committed, reads }
+  }
+
+  #takeAppend(): AppendTask | null {
+    const snapshot = this.#log.takeSnapshot()
+    const entries = this.#log.takeUnwritten()
+    const hard = this.#hard()
+    const old = this.#handedHard
+    const voteChanged = hard.term !== old.term || hard.vote !== old.vote
+    const hardChanged = voteChanged || hard.commit !== old.commit
+    const sync = entries.length > 0 || snapshot !== null || voteChanged
+    let messages: Message[] = []
+    const settled = !sync && this.#appendedSeq >= this.#syncSeq
+    if (settled || this.#faults.replyBeforeDurable === true) this.#outbox.push(...this.#held)
+    else messages = this.#held
+    this.#held = []
+    if (!sync && !hardChanged && messages.length === 0) return null
+
+    this.#handedSeq += 1
+    const seq = this.#handedSeq
+    if (sync) this.#syncSeq = seq
+    this.#handedHard = hard
+    const handed = hardChanged ? hard : null
+    this.#writes.push({
+      seq,
+      first: snapshot !== null ? 0 : (entries[0]?.index ?? Number.POSITIVE_INFINITY),
+      last: entries.at(-1)?.index ?? snapshot?.index ?? -1,
+      snapshot,
+      hard: handed,
+    })
+    const forgetful = this.#faults.voteNotPersisted === true && handed !== null
+    return {
+      seq,
+      hard: forgetful ? { ...handed, vote: NONE } : handed,
+      snapshot,
+      entries,
+      sync,
+      messages,
+    }
+  }
+
+  /** The tasks up to `seq` are done (duty 3b). */
+  appended(seq: number): void {
+    assert(seq <= this.#handedSeq, () => `task ${seq} was never handed out`)
+    if (seq <= this.#appendedSeq) return
+    this.#appendedSeq = seq
+    let last = -1
+    const installed: SnapshotMeta[] = []
+    while (this.#writes.length > 0 && this.#writes[0]!.seq <= seq) {
+      const write = this.#writes.shift()!
+      if (write.last >= 0) last = write.last
+      if (write.hard !== null) this.#durableHard = write.hard
+      if (write.snapshot !== null) installed.push(write.snapshot)
+    }
+    // A later task may still replace some of it on disk.
+    for (const write of this.#writes) last = Math.min(last, write.first - 1)
+    if (last >= 0) this.#log.durableTo(last)
+    for (const meta of installed) this.#log.snapshotInstalled(meta)
+
+    if (this.#role === 'leader') this.#acknowledgeOwn()
+    const { term, vote } = this.#durableHard
+    if (this.#role === 'candidate' && term === this.#term && vote === this.id) {
+      this.#countVote(this.id, true)
+    }
+    this.#campaignWhenDue()
+  }
+
+  /** The state machine holds everything up to `index` (duty 3d). */
+  applied(index: number): void {
+    for (const entry of this.#log.appliedTo(index)) {
+      this.#uncommittedBytes = Math.max(0, this.#uncommittedBytes - entryBytes(entry))
+      if (entry.change !== null) this.#applyChange(entry.change)
+    }
+    this.#leaveJointByItself()
+    this.#campaignWhenDue()
+  }
+
+  /** Everything in `ready` is done: for callers that write and apply before they go on. */
+  advance(ready: Ready): void {
+    if (ready.append !== null) this.appended(ready.append.seq)
+    const last = ready.committed.at(-1)
+    if (last !== undefined) this.applied(last.index)
+  }
+
+  #campaignWhenDue(): void {
+    if (this.#campaignDueTerm !== this.#term || this.#role !== 'follower') return
+    if (this.#unappliedChange()) return
+    this.#campaignDueTerm = 0
+    if (this.#mayCampaign()) this.#campaign('transfer')
+  }
+
+  #hard(): HardState {
+    return { term: this.#term, vote: this.#vote, commit: this.#log.commit }
+  }
+
+  #soft(): SoftState {
+    return { role: this.#role, term: this.#term, leader: this.#leader }
+  }
+
+  // ---------------------------------------------------------------- configuration
+
+  #applyChange(change: ConfChange): void {
+    const next = changeConfig(this.#config, change)
+    assert(typeof next !== 'string', () => `a committed change cannot be applied: ${next}`)
+    this.#switchConfig(next)
+  }
+
+  #switchConfig(config: Config): void {
+    this.#config = config
+    this.#trace?.({ type: 'config', config })
+    if (this.#role !== 'leader') return
+    if (!isVoter(config, this.id)) {
+      // The change that removes the leader is committed: it steps aside (§4.2.2), and names a
+      // successor, so that nobody has to wait for a timeout.
+      this.resign()
+      return
+    }
+    const ids = members(config)
+    const progress = new Map<NodeId, Progress>()
+    for (const id of ids) {
+      let peer = this.#progress.get(id)
+      if (peer === undefined) {
+        peer = new Progress(id, this.#log.lastIndex + 1, this.#window)
+        // It had no chance yet to be heard of, which must not cost the leader its quorum.
+        peer.active = true
+      }
+      progress.set(id, peer)
+    }
+    this.#progress = progress
+    if (!isVoter(config, this.#transferee)) this.#transferee = NONE
+    this.#advanceCommit() // fewer voters may agree on more
+    this.#confirmReads()
+  }
+
+  #leaveJointByItself(): void {
+    if (this.#role !== 'leader' || !this.#config.autoLeave) return
+    if (this.#confIndex > this.#log.applied) return
+    this.#append(new Uint8Array(0), LEAVE_JOINT) // refused during a transfer; tried again by tick
+  }
+
+  // ---------------------------------------------------------------- snapshots, peers, status
+
+  /** Describes a snapshot of the state machine as it is now: all applied, nothing more. */
+  snapshotMeta(): SnapshotMeta {
+    assert(this.#log.pendingSnapshot === null, 'a received snapshot is not installed yet')
+    const index = this.#log.applied
+    return { index, term: this.#log.termAt(index), config: this.#config }
+  }
+
+  /** A snapshot made by {@link snapshotMeta} is stored and can be sent. */
+  snapshotTaken(meta: SnapshotMeta): void {
+    assert(meta.index <= this.#log.commit, () => `snapshot ${meta.index} holds what is undecided`)
+    if (meta.index > this.#snapshot.index) this.#snapshot = meta
+  }
+
+  /** Forgets the log up to `index`, which the newest snapshot must cover. */
+  compact(index: number): void {
+    assert(
+      index <= this.#snapshot.index,
+      () => `log up to ${index} is needed, the newest snapshot is ${this.#snapshot.index}`,
+    )
+    if (this.#log.pendingSnapshot === null) this.#log.compact(index)
+  }
+
+  /** The transfer to `id` has ended; a failed one is tried again when the peer is heard of. */
+  reportSnapshot(id: NodeId, delivered: boolean): void {
+    const peer = this.#role === 'leader' ? this.#progress.get(id) : undefined
+    if (peer === undefined || peer.state !== 'snapshot') return
+    if (!delivered) peer.pendingSnapshot = 0
+    peer.becomeProbe()
+    // Delivered: its reply will come by itself. Failed: not again before it answers a heartbeat.
+    peer.paused = true
+  }
+
+  /** Messages to `id` get lost: appends are no longer sent ahead. */
+  reportUnreachable(id: NodeId): void {
+    const peer = this.#role === 'leader' ? this.#progress.get(id) : undefined
+    if (peer?.state === 'replicate') peer.becomeProbe()
+  }
+
+  /** The highest position that `id` ever acknowledged to this node in this life of it. */
+  acknowledgedBy(id: NodeId): LogPosition | null {
+    return this.#acknowledged.get(id) ?? null
+  }
+
+  /**
+   * Whether the votes, acknowledgements and wishes for votes of `id` count here; see
+   * {@link lostAcknowledged}.
+   */
+  refuseVoter(id: NodeId, refused: boolean): void {
+    if (refused) this.#refused.add(id)
+    else this.#refused.delete(id)
+  }
+
+  /** With false, this node neither votes nor campaigns any more; it still follows. */
+  setVoting(voting: boolean): void {
+    this.#voting = voting
+  }
+
+  status(): Status {
+    const peers = this.#role === 'leader' ? [...this.#progress.values()] : []
+    let neededFrom = this.#log.lastIndex + 1
+    for (const peer of peers) {
+      if (!peer.active || peer.id === this.id) continue
+      const from = peer.state === 'snapshot' ? peer.pendingSnapshot : peer.match
+      neededFrom = Math.min(neededFrom, from + 1)
+    }
+    return {
+      id: this.id,
+      ...this.#soft(),
+      vote: this.#vote,
+      commit: this.#log.commit,
+      applied: this.#log.applied,
+      firstIndex: this.#log.base.index + 1,
+      lastIndex: this.#log.lastIndex,
+      durable: this.#log.durable,
+      logBytes: this.#log.bytes,
+      config: this.#config,
+      transferee: this.#transferee,
+      voting: this.#voting,
+      neededFrom,
+      members: peers.map((peer) => ({
+        id: peer.id,
+        state: peer.state,
+        match: peer.match,
+        next: peer.next,
+        active: peer.active || peer.id === this.id,
+        paused: peer.state === 'replicate' ? peer.inflights.full : peer.paused,
+        inflightCount: peer.inflights.count,
+        pendingSnapshot: peer.pendingSnapshot,
+      })),
+    }
+  }
+
+  /** The entry at `index`, if the log in memory reaches there. */
+  entryForTest(index: number): Entry | undefined {
+    return this.#log.entryAt(index)
+  }
+
+  termAtForTest(index: number): number {
+    return this.#log.termAt(index)
+  }
+
+  setElectionTimeoutForTest(ticks: number): void {
+    this.#electionTimeout = ticks
+  }
+}
+
+/** What a refused voter may not do; what a leader does is not up to one follower's opinion. */
+function countsAsVoter(message: Message): boolean {
+  switch (message.type) {
+    case 'vote':
+    case 'pre-vote':
+    case 'vote-reply':
+    case 'pre-vote-reply':
+    case 'append-reply':
+    case 'heartbeat-reply':
+    case 'timeout-now':
+      return true
+    default:
+      return false
+  }
+}
