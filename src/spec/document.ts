@@ -1,0 +1,133 @@
+import { type Decoded, type DecodeOptions, decode } from './decode.js'
+import { type Finding, type Problem, problemAt } from './problem.js'
+import { object, type Schema, string, urlName } from './schema.js'
+import { didYouMean, shown } from './wording.js'
+import { parseYaml, type YamlDocument, type YamlOptions } from './yaml.js'
+
+export { formatProblems, type Problem } from './problem.js'
+
+/** What kinds there are; a Map will do. */
+export interface KindLookup {
+  get(kind: string): { readonly schema: Schema<object> } | undefined
+  keys(): Iterable<string>
+}
+
+export interface DocumentOptions extends DecodeOptions, YamlOptions {
+  /**
+   * Top-level fields beside `name` and `kind` that belong to no spec (v2 has `version`): taken and
+   * dropped. None unless said otherwise.
+   */
+  readonly metadata?: readonly string[]
+}
+
+/** One object as a document describes it; deeply frozen. */
+export interface DecodedObject {
+  readonly kind: string
+  readonly name: string
+  /** What the kind's schema decodes to. */
+  readonly spec: object
+}
+
+export type DecodedDocument =
+  | { readonly ok: true; readonly object: DecodedObject; readonly warnings: readonly Problem[] }
+  | {
+      readonly ok: false
+      readonly code: 'SPEC_INVALID' | 'DOCUMENT_TOO_LARGE'
+      readonly problems: readonly Problem[]
+    }
+
+/**
+ * Reads one object out of YAML or JSON text. Reports every problem that can be known at once, in
+ * the order of the text. Never throws (but see {@link decode}); takes time linear in the text, some
+ * 0.5 s for the largest one, so large texts belong off the actors' threads.
+ */
+export function decodeDocument(
+  text: string,
+  kinds: KindLookup,
+  options: DocumentOptions = {},
+): DecodedDocument {
+  const parsed = parseYaml(text, options)
+  if (!parsed.ok) {
+    const problem = problemAt({ path: [], message: parsed.message }, parsed.position)
+    return { ok: false, code: parsed.code, problems: [problem] }
+  }
+  const [document, second] = parsed.documents
+  if (document === undefined) return refused([NOTHING], null)
+  if (second !== undefined) {
+    const message = `expected one document, got ${parsed.documents.length}`
+    return refused([{ path: [], message, hint: 'send each of them alone' }], second)
+  }
+  const decoded = decodeValue(document.value, kinds, options)
+  if (!decoded.ok) return refused(decoded.problems, document)
+  return { ok: true, object: decoded.value, warnings: placed(decoded.warnings, document) }
+}
+
+const EXPECTED = 'a mapping with name, kind and the fields of the kind'
+const NOTHING: Finding = { path: [], message: `the document is empty: expected ${EXPECTED}` }
+
+function decodeValue(
+  value: unknown,
+  kinds: KindLookup,
+  options: DocumentOptions,
+): Decoded<DecodedObject> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const got = shown(value)
+    const message = `expected ${EXPECTED}, got ${got}`
+    return { ok: false, problems: [{ path: [], message, expected: EXPECTED, got }] }
+  }
+  const { name, kind, ...own } = value as Record<string, unknown>
+  for (const field of options.metadata ?? []) delete own[field]
+  const head = decode(HEAD, { name, kind })
+  const known = typeof kind === 'string' ? kinds.get(kind) : undefined
+  const problems = [...(head.ok ? [] : head.problems)]
+  if (known === undefined) {
+    if (typeof kind === 'string') problems.push(unknownKind(kind, kinds))
+    return { ok: false, problems }
+  }
+  const spec = decode(known.schema, own, options)
+  if (!spec.ok) problems.push(...spec.problems)
+  if (!head.ok || !spec.ok) return { ok: false, problems }
+  const object = Object.freeze({ kind: head.value.kind, name: head.value.name, spec: spec.value })
+  return { ok: true, value: object, warnings: spec.warnings }
+}
+
+const HEAD = object({
+  name: urlName({ doc: 'What the object is called, once in the whole cluster.' }),
+  kind: string({
+    doc: 'Decides which other fields there are.',
+    expected: 'the kind of the object',
+  }),
+})
+
+function unknownKind(kind: string, kinds: KindLookup): Finding {
+  const known = [...kinds.keys()]
+  const expected = `one of ${known.join(', ')}`
+  const hint = didYouMean(kind, known)
+  return {
+    path: ['kind'],
+    message: `there is no kind ${shown(kind)}: expected ${expected}`,
+    expected,
+    got: shown(kind),
+    ...(hint === null ? {} : { hint }),
+  }
+}
+
+function refused(findings: readonly Finding[], document: YamlDocument | null): DecodedDocument {
+  return { ok: false, code: 'SPEC_INVALID', problems: placed(findings, document) }
+}
+
+function placed(findings: readonly Finding[], document: YamlDocument | null): readonly Problem[] {
+  if (findings.length === 0) return []
+  const wanted = findings.map(({ path, isKey = false }) => ({ path, isKey }))
+  const positions = document?.locate(wanted)
+  const problems = findings.map((finding, i) =>
+    problemAt(finding, positions?.[i] ?? { line: 1, column: 1 }),
+  )
+  return problems.sort(byPlace)
+}
+
+/** In the order of the text; what is about the document as a whole goes last. */
+function byPlace(a: Problem, b: Problem): number {
+  if (a.path === '' || b.path === '') return Number(a.path === '') - Number(b.path === '')
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
+}
