@@ -1,0 +1,172 @@
+import type { TimerWheel } from '../lib/timer-wheel.js'
+import { WheelTimer } from '../lib/timer-wheel.js'
+import { Call } from './call.js'
+import type {
+  ServerOptions,
+  ServerOrigin,
+  ServerTls,
+  UpstreamCall,
+  UpstreamClient,
+  UpstreamHandler,
+  UpstreamRequest,
+  UpstreamServer,
+  UpstreamStats,
+} from './contract.js'
+import { failLater, type PoolContext, ServerPool } from './pool.js'
+import { buildRequestHead } from './request-head.js'
+import type { Resolver } from './resolver.js'
+
+const DEFAULT_TLS: ServerTls = Object.freeze({
+  verify: true,
+  ca: '',
+  cert: '',
+  key: '',
+  serverName: '',
+})
+
+export const DEFAULT_SERVER_OPTIONS: ServerOptions = Object.freeze({
+  connectionsMax: 512,
+  queueMax: 1024,
+  queueTimeoutMs: 10_000,
+  connectTimeoutMs: 30_000,
+  responseTimeoutMs: 0,
+  idleTimeoutMs: 60_000,
+  keepAliveMs: 60_000,
+  tls: DEFAULT_TLS,
+})
+
+/** One read takes at most this much; larger saves nothing, as a socket rarely holds more. */
+const READ_BYTES = 65_536
+const IDLE_MAX = 10_240
+
+export interface UpstreamClientOptions {
+  /** Its driver calls `advance` every few milliseconds. */
+  readonly timers: TimerWheel
+  readonly resolver: Resolver
+  /** Idle connections over all servers. Default 10 240. */
+  readonly idleMax?: number
+}
+
+/** The HTTP/1.1 client of one worker. */
+export class HttpUpstreamClient implements UpstreamClient, PoolContext {
+  readonly timers: TimerWheel
+  readonly resolver: Resolver
+  readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  readonly idleMax: number
+  idleCount = 0
+  connectionsOpened = 0
+  reused = 0
+  retried = 0
+  idleDropped = 0
+  refused = 0
+  readonly #byKey = new Map<string, ServerPool>()
+  /** Those too that nobody holds any more, until they are empty. */
+  readonly #pools = new Set<ServerPool>()
+  #held: Call[] = []
+  #isClosed = false
+  #onClosed: (() => void)[] = []
+
+  constructor(options: UpstreamClientOptions) {
+    this.timers = options.timers
+    this.resolver = options.resolver
+    this.idleMax = options.idleMax ?? IDLE_MAX
+  }
+
+  get stats(): UpstreamStats {
+    let [open, connecting, busy, idle, queued] = [0, 0, 0, 0, 0]
+    for (const { counts } of this.#pools) {
+      open += counts.open
+      connecting += counts.connecting
+      busy += counts.busy
+      idle += counts.idle
+      queued += counts.queued
+    }
+    const { connectionsOpened, reused, retried, idleDropped, refused } = this
+    const since = { connectionsOpened, reused, retried, idleDropped, refused }
+    return { open, connecting, busy, idle, queued, ...since }
+  }
+
+  /** Throws when `options.tls` holds no usable certificates or key. */
+  acquire(origin: ServerOrigin, options: Partial<ServerOptions> = {}): UpstreamServer {
+    const { scheme, host, port } = origin
+    const merged: ServerOptions = { ...DEFAULT_SERVER_OPTIONS, ...options }
+    const key = JSON.stringify([scheme, host, port, merged])
+    let pool = this.#byKey.get(key)
+    if (pool === undefined) {
+      pool = new ServerPool(this, key, { scheme, host, port }, merged)
+      this.#byKey.set(key, pool)
+      this.#pools.add(pool)
+    }
+    pool.holders += 1
+    return pool
+  }
+
+  send(server: UpstreamServer, request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall {
+    const pool = server as ServerPool
+    const head = buildRequestHead(request, pool.hostField)
+    const call = new Call(request, head ?? '', handler)
+    if (head === null) {
+      process.nextTick(failLater, call, 'aborted', `${pool.label}: request cannot go on the wire`)
+    } else if (this.#isClosed || pool.holders === 0) {
+      process.nextTick(failLater, call, 'aborted', `${pool.label}: no longer in use`)
+    } else pool.dispatch(call)
+    return call
+  }
+
+  close(drainMs: number): Promise<void> {
+    this.#isClosed = true
+    const timer = new WheelTimer<unknown>(this, onDrainTimer)
+    this.timers.start(timer, drainMs)
+    return new Promise((resolve) => {
+      this.#onClosed.push(() => {
+        this.timers.stop(timer)
+        resolve()
+      })
+      for (const pool of [...this.#pools]) pool.retire()
+      this.#tellIfClosed()
+    })
+  }
+
+  /** Called by the drain timer. */
+  abortAll(): void {
+    for (const pool of [...this.#pools]) pool.abortAll('closing')
+  }
+
+  // --- as pools see it
+
+  hold(call: Call): void {
+    if (this.#held.push(call) === 1) setImmediate(flushHeld, this)
+  }
+
+  /** Called by the immediate that {@link hold} sets. */
+  flushHeld(): void {
+    const held = this.#held
+    this.#held = []
+    for (const call of held) call.flushHeld()
+  }
+
+  unheld(pool: ServerPool): void {
+    if (this.#byKey.get(pool.key) === pool) this.#byKey.delete(pool.key)
+    pool.retire()
+  }
+
+  emptied(pool: ServerPool): void {
+    this.#pools.delete(pool)
+    this.#tellIfClosed()
+  }
+
+  #tellIfClosed(): void {
+    if (!this.#isClosed || this.#pools.size > 0) return
+    const waiting = this.#onClosed
+    this.#onClosed = []
+    for (const done of waiting) done()
+  }
+}
+
+function flushHeld(client: HttpUpstreamClient): void {
+  client.flushHeld()
+}
+
+function onDrainTimer(client: unknown): void {
+  ;(client as HttpUpstreamClient).abortAll()
+}
