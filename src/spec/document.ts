@@ -6,9 +6,10 @@ import { parseYaml, type YamlDocument, type YamlOptions } from './yaml.js'
 
 export { formatProblems, type Problem } from './problem.js'
 
-/** What kinds there are; a Map will do. */
+/** What kinds there are; a Map of what `kind.ts` files define will do. */
 export interface KindLookup {
-  get(kind: string): { readonly schema: Schema<object> } | undefined
+  /** `spec` describes an object: all fields but `name` and `kind`. */
+  get(kind: string): { readonly spec: Schema<unknown> } | undefined
   keys(): Iterable<string>
 }
 
@@ -25,7 +26,7 @@ export interface DecodedObject {
   readonly kind: string
   readonly name: string
   /** What the kind's schema decodes to. */
-  readonly spec: object
+  readonly spec: unknown
 }
 
 export type DecodedDocument =
@@ -84,7 +85,7 @@ function decodeValue(
     if (typeof kind === 'string') problems.push(unknownKind(kind, kinds))
     return { ok: false, problems }
   }
-  const spec = decode(known.schema, own, options)
+  const spec = decode(known.spec, own, options)
   if (!spec.ok) problems.push(...spec.problems)
   if (!head.ok || !spec.ok) return { ok: false, problems }
   const object = Object.freeze({ kind: head.value.kind, name: head.value.name, spec: spec.value })

@@ -87,7 +87,7 @@ export const regexp = leaf<string>(() => ({
       const error = checkRegexp(text)
       return error === null ? text : new Refusal(error)
     },
-    { format: 'regex' },
+    // Not `format: regex`: that means JavaScript's dialect, and editors would refuse `(?i)`.
   ),
   hint: quoteHint,
 }))
@@ -120,6 +120,7 @@ export type HttpMethod = (typeof HTTP_METHODS)[number]
 export const httpMethod = leaf<HttpMethod>(() => ({
   label: 'HTTP method',
   expected: `one of ${HTTP_METHODS.join(', ')}`,
+  constraints: [HTTP_METHODS.join(', ')],
   zod: z.enum(HTTP_METHODS),
   hint: (value) => didYouMean(value, HTTP_METHODS),
 }))

@@ -284,7 +284,7 @@ export function object(
     doc,
     presence: presenceOf(options),
     checks: [],
-    zod: strictZod(nodes).meta({ description: doc }),
+    zod: z.strictObject(shapeOf(nodes)).meta({ description: doc }),
     fields: nodes,
   })
 }
@@ -318,7 +318,7 @@ export function taggedUnion<const K extends Readonly<Record<string, Schema<objec
       [tag, nodeOf(oneOf(kind, { doc: 'Decides which other fields there are.' }))],
     ])
   const zods = [...members].map(([kind, own]) =>
-    strictZod(new Map([...own.fields, ['name', name]])).extend({ [tag]: z.literal(kind) }),
+    z.strictObject({ name: zodOf(name), [tag]: z.literal(kind), ...shapeOf(own.fields) }),
   )
   const [first, ...rest] = zods
   assert(first !== undefined, 'a tagged union needs a kind')
@@ -353,13 +353,13 @@ export function checked<T>(
 function objectNodeOf(schema: Schema<object>): ObjectNode {
   const node = nodeOf(schema)
   assert(node.type === 'object', 'every kind of a tagged union is an object')
+  const hasHead = node.fields.has('name') || node.fields.has('kind')
+  assert(!hasHead, 'the fields of a kind are those beside name and kind')
   return node
 }
 
-function strictZod(fields: ReadonlyMap<string, SchemaNode>): z.ZodObject {
-  return z.strictObject(
-    Object.fromEntries([...fields].map(([name, field]) => [name, zodOf(field)])),
-  )
+function shapeOf(fields: ReadonlyMap<string, SchemaNode>): Record<string, z.ZodType> {
+  return Object.fromEntries([...fields].map(([name, field]) => [name, zodOf(field)]))
 }
 
 function unquoteHint(value: unknown): string | null {
