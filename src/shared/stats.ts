@@ -1,0 +1,125 @@
+import type { StatsRow } from './contract.js'
+import {
+  BUCKET_COUNT,
+  BUCKETS,
+  BYTES_IN,
+  BYTES_OUT,
+  bucketMiddleMs,
+  bucketOf,
+  CELLS_PER_ROW,
+  CODES,
+  COUNT,
+  ERRORS,
+  MAX_MS,
+  MIN_MS,
+  STATUS_MAX,
+  STATUS_MIN,
+  TOTAL_MS,
+} from './stats-layout.js'
+
+/** An error in the statistics, as in Easegress. */
+const ERROR_STATUS_MIN = 400
+
+/**
+ * A row that one thread fills by plain stores and others read at any time. A reader may see a
+ * record half done; the next reading has all of it.
+ */
+export class StatsCells implements StatsRow {
+  readonly #cells: Float64Array
+
+  /** `cells`: CELLS_PER_ROW doubles, zero when new. */
+  constructor(cells: Float64Array) {
+    this.#cells = cells
+  }
+
+  record(status: number, durationMs: number, bytesIn: number, bytesOut: number): void {
+    const cells = this.#cells
+    const count = cells[COUNT] as number
+    if (count === 0 || durationMs < (cells[MIN_MS] as number)) cells[MIN_MS] = durationMs
+    if (durationMs > (cells[MAX_MS] as number)) cells[MAX_MS] = durationMs
+    cells[TOTAL_MS] = (cells[TOTAL_MS] as number) + durationMs
+    cells[BYTES_IN] = (cells[BYTES_IN] as number) + bytesIn
+    cells[BYTES_OUT] = (cells[BYTES_OUT] as number) + bytesOut
+    if (status >= STATUS_MIN && status <= STATUS_MAX) {
+      const code = CODES - STATUS_MIN + status
+      cells[code] = (cells[code] as number) + 1
+    }
+    const bucket = BUCKETS + bucketOf(durationMs)
+    cells[bucket] = (cells[bucket] as number) + 1
+    if (status >= ERROR_STATUS_MIN) cells[ERRORS] = (cells[ERRORS] as number) + 1
+    cells[COUNT] = count + 1
+  }
+}
+
+/** What a thing did on all workers since it was made. Durations in ms, sizes in bytes. */
+export class StatsSnapshot {
+  readonly count: number
+  /** Statuses of 400 and above. */
+  readonly errCount: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly minMs: number
+  readonly maxMs: number
+  readonly meanMs: number
+  readonly #cells: Float64Array
+
+  /** Use {@link mergeRows}. `cells` are kept. */
+  constructor(cells: Float64Array) {
+    this.#cells = cells
+    this.count = cells[COUNT] as number
+    this.errCount = cells[ERRORS] as number
+    this.bytesIn = cells[BYTES_IN] as number
+    this.bytesOut = cells[BYTES_OUT] as number
+    this.minMs = cells[MIN_MS] as number
+    this.maxMs = cells[MAX_MS] as number
+    this.meanMs = this.count === 0 ? 0 : (cells[TOTAL_MS] as number) / this.count
+  }
+
+  /** Count of each status that occurred, ascending. */
+  codes(): Map<number, number> {
+    const codes = new Map<number, number>()
+    for (let status = STATUS_MIN; status <= STATUS_MAX; status++) {
+      const count = this.#cells[CODES + status - STATUS_MIN] as number
+      if (count > 0) codes.set(status, count)
+    }
+    return codes
+  }
+
+  /**
+   * The durations below which `percents` (0..100, ascending) of all lie, in ms: within 0.8 % above
+   * 64 µs, within half a microsecond below. All zero while nothing was counted.
+   */
+  percentiles(percents: readonly number[]): number[] {
+    let total = 0
+    for (let i = 0; i < BUCKET_COUNT; i++) total += this.#cells[BUCKETS + i] as number
+    if (total === 0) return percents.map(() => 0)
+    let bucket = 0
+    let seen = this.#cells[BUCKETS] as number
+    return percents.map((percent) => {
+      const rank = Math.max(1, Math.ceil((percent / 100) * total))
+      while (seen < rank && bucket < BUCKET_COUNT - 1) {
+        bucket += 1
+        seen += this.#cells[BUCKETS + bucket] as number
+      }
+      return Math.min(this.maxMs, Math.max(this.minMs, bucketMiddleMs(bucket)))
+    })
+  }
+}
+
+/** Adds up rows of the same thing; none gives a snapshot of zeros. Later changes do not show. */
+export function mergeRows(rows: readonly Float64Array[]): StatsSnapshot {
+  const sum = new Float64Array(CELLS_PER_ROW)
+  for (const row of rows) addRow(sum, row)
+  return new StatsSnapshot(sum)
+}
+
+/** Adds `row` to `sum`, which becomes as one row that recorded what both did. */
+export function addRow(sum: Float64Array, row: Float64Array): void {
+  if (row[COUNT] === 0) return
+  const first = sum[COUNT] === 0
+  const minMs = first ? row[MIN_MS] : Math.min(sum[MIN_MS] as number, row[MIN_MS] as number)
+  const maxMs = Math.max(sum[MAX_MS] as number, row[MAX_MS] as number)
+  for (let i = 0; i < CELLS_PER_ROW; i++) sum[i] = (sum[i] as number) + (row[i] as number)
+  sum[MIN_MS] = minMs as number
+  sum[MAX_MS] = maxMs
+}
