@@ -3,8 +3,8 @@
  * prints what it gives: notices and problems on stderr, the rest on stdout.
  */
 import { hostname } from 'node:os'
+import { toYaml } from '../spec/yaml.js'
 import { checkOptions } from './check.js'
-import { toYaml } from './config-yaml.js'
 import { readFlags } from './flags.js'
 import { helpText } from './help.js'
 import { type Env, flagSettings, readConfigFile, readEnv, type Setting } from './sources.js'

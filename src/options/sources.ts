@@ -1,5 +1,5 @@
 import { suggest } from '../lib/suggest.js'
-import { parseYaml, type YamlProblem } from './config-yaml.js'
+import { parseYaml } from '../spec/yaml.js'
 import { FOREIGN, OPTIONS, type OptionKey, type OptionRow, ROWS } from './table.js'
 import type { Reading } from './types.js'
 
@@ -99,16 +99,26 @@ export function readConfigFile(path: string, readFile: (path: string) => string)
   }
   const parsed = parseYaml(text)
   if (!parsed.ok) {
-    problems.push(...parsed.problems.map((problem) => `${path}:${placed(problem)}`))
+    const { line, column } = parsed.position
+    problems.push(`${path}:${line}:${column}: ${parsed.message}`)
     return source
   }
-  if (parsed.value === null || parsed.value === undefined) return source
-  if (typeof parsed.value !== 'object' || Array.isArray(parsed.value)) {
-    problems.push(`config file ${path}: expected a map of options, such as "name: eg-1"`)
+  const [document, ...more] = parsed.documents
+  if (document === undefined) return source
+  const { value: options } = document
+  if (
+    more.length > 0 ||
+    typeof options !== 'object' ||
+    options === null ||
+    Array.isArray(options)
+  ) {
+    problems.push(`config file ${path}: expected one document, a map of options like "name: eg-1"`)
     return source
   }
-  for (const [name, value] of Object.entries(parsed.value)) {
-    const { line, column } = parsed.positionOf([name])
+  const entries = Object.entries(options)
+  const positions = document.locate(entries.map(([name]) => ({ path: [name], isKey: true })))
+  for (const [i, [name, value]] of entries.entries()) {
+    const { line, column } = positions[i] ?? { line: 1, column: 1 }
     const where = `${path}:${line}:${column}: ${name}`
     const key = inFile.get(name)
     if (key === undefined) {
@@ -151,10 +161,6 @@ function refuseOrExcuse(
 function isNothing(value: unknown): boolean {
   if (value === null || value === false || value === '' || value === 0) return true
   return typeof value === 'object' && Object.keys(value).length === 0
-}
-
-function placed(problem: YamlProblem): string {
-  return `${problem.line}:${problem.column}: ${problem.message}`
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -1,0 +1,51 @@
+import type { Asked, MemberOf, ReplyOf } from '../actor/actor.js'
+import { type ErrorCode, GatewayError } from '../lib/errors.js'
+import type { Stamped, ToCoordinator } from '../protocol/coordinator.js'
+import type { Answer, Body, Call } from './call.js'
+
+/** What a write may take beyond a read: the coordinator waits so long for the workers. */
+const WRITE_EXTRA_MS = 5_000
+
+/** After these it is unknown whether a write took effect, unless `detail.taken` is false. */
+const UNKNOWN_OUTCOME: ReadonlySet<ErrorCode> = new Set([
+  'TIMEOUT',
+  'INTERNAL',
+  'STORE_UNAVAILABLE',
+] as const)
+
+type CoordinatorReply<Q extends Asked<ToCoordinator>> = ReplyOf<MemberOf<ToCoordinator, Q>>
+
+/** Asks the coordinator; rejects with a GatewayError after the request time-out at the latest. */
+export function ask<Q extends Asked<ToCoordinator>>(
+  call: Call,
+  message: Q,
+): Promise<CoordinatorReply<Q>> {
+  return call.around.coordinator.ask(message, call.around.requestTimeoutMs)
+}
+
+/** The same for writes, whose failures have to say when they may have taken effect. */
+export async function askToWrite<Q extends Asked<ToCoordinator>>(
+  call: Call,
+  message: Q,
+): Promise<CoordinatorReply<Q>> {
+  try {
+    const timeoutMs = call.around.requestTimeoutMs + WRITE_EXTRA_MS
+    return await call.around.coordinator.ask(message, timeoutMs)
+  } catch (thrown) {
+    const error = GatewayError.from(thrown)
+    if (!UNKNOWN_OUTCOME.has(error.code) || error.detail['taken'] === false) throw error
+    const text = `${error.message}; it is unknown whether the change was made`
+    throw new GatewayError(error.code, text, error.detail, { cause: error })
+  }
+}
+
+/** The answer to a read, marked when it may be old. */
+export function stamped(
+  { version, staleSeconds }: Stamped<unknown>,
+  body: Body,
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
+  const stale =
+    staleSeconds === null ? {} : { 'X-Easegress-Stale': String(Math.ceil(staleSeconds)) }
+  return { status: 200, body, headers: { ...headers, ...stale }, version }
+}

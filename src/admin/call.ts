@@ -1,0 +1,88 @@
+import type { IncomingMessage } from 'node:http'
+import type { ActorRef } from '../actor/actor.js'
+import { GatewayError } from '../lib/errors.js'
+import { suggest } from '../lib/suggest.js'
+import type { ToCoordinator } from '../protocol/coordinator.js'
+import type { ConfigVersion } from '../protocol/version.js'
+import type { Catalogue } from './catalogue.js'
+
+/** What handlers work with beside the request. */
+export interface Surroundings {
+  readonly coordinator: ActorRef<ToCoordinator>
+  readonly catalogue: Catalogue
+  /** Longest wait for the coordinator's answer to a read; a write may take `WRITE_EXTRA_MS` more. */
+  readonly requestTimeoutMs: number
+}
+
+/** Methods and full paths of every route, for the API list. */
+export interface ApiEntry {
+  readonly path: string
+  readonly method: string
+}
+
+/** One request that found its route. */
+export interface Call {
+  readonly around: Surroundings
+  /** Decoded path parameters by name. */
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Query
+  readonly request: IncomingMessage
+  /** Path before the route's own, such as `/apis/v1`. */
+  readonly prefix: string
+  readonly apiList: readonly ApiEntry[]
+  /** True when the client would rather have JSON than YAML. */
+  readonly wantsJson: boolean
+  /** The body as text, read on demand. */
+  readText(): Promise<string>
+}
+
+/** The body of an answer. `value` is written as YAML, or as JSON for those who ask for it. */
+export type Body =
+  | { readonly type: 'none' }
+  | { readonly type: 'value'; readonly value: unknown }
+  /** Items of one list, rendered one at a time so that a long list does not stop the loop. */
+  | { readonly type: 'list'; readonly items: Iterable<unknown> }
+  | { readonly type: 'text'; readonly contentType: string; readonly text: string }
+
+export interface Answer {
+  readonly status: number
+  readonly body: Body
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  /** Of the configuration that the answer shows; null: the newest one heard of. */
+  readonly version: ConfigVersion | null
+}
+
+export type Handler = (call: Call) => Promise<Answer>
+
+export const EMPTY: Body = Object.freeze({ type: 'none' })
+
+/** Query parameters; each handler names those it knows, and others are refused. */
+export class Query {
+  readonly #params: URLSearchParams
+
+  constructor(search: string) {
+    this.#params = new URLSearchParams(search)
+  }
+
+  /** Throws REQUEST_INVALID for a parameter that is not in `known` or comes twice. */
+  expectOnly(...known: readonly string[]): void {
+    for (const name of new Set(this.#params.keys())) {
+      if (!known.includes(name)) {
+        const near = suggest(name, known)
+        const hint = near === null ? '' : `, did you mean ${near}?`
+        throw new GatewayError('REQUEST_INVALID', `unknown query parameter ${name}${hint}`)
+      }
+      if (this.#params.getAll(name).length > 1) {
+        throw new GatewayError('REQUEST_INVALID', `query parameter ${name} comes twice`)
+      }
+    }
+  }
+
+  /** `?name` and `?name=true` are true; `?name=false` and nothing are false. */
+  isSet(name: string): boolean {
+    const value = this.#params.get(name)
+    if (value === null || value === 'false') return false
+    if (value === '' || value === 'true') return true
+    throw new GatewayError('REQUEST_INVALID', `query parameter ${name}: expected true or false`)
+  }
+}

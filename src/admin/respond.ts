@@ -1,0 +1,128 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type GatewayError, HTTP_STATUS } from '../lib/errors.js'
+import type { Answer, Body } from './call.js'
+import { CHALLENGE } from './guard.js'
+import { toYaml, YAML_TYPE } from './yaml.js'
+
+const JSON_TYPE = 'application/json'
+
+/** For clients that go on sending a body that was refused. */
+const LINGER_MS = 1_000
+
+/** Longest time a list is rendered before sockets get a turn. */
+const SLICE_MS = 4
+
+/** Writes `answer`; resolves when all of it has been handed to the socket or the client is gone. */
+export async function respond(
+  response: ServerResponse,
+  answer: Answer,
+  configVersion: number,
+  wantsJson: boolean,
+): Promise<void> {
+  response.statusCode = answer.status
+  response.setHeader('X-Config-Version', String(configVersion))
+  response.setHeader('Cache-Control', 'no-store')
+  for (const [name, value] of Object.entries(answer.headers ?? {})) {
+    response.setHeader(name, value)
+  }
+  const { body } = answer
+  if (body.type === 'list') {
+    response.setHeader('Content-Type', wantsJson ? JSON_TYPE : YAML_TYPE)
+    await writeList(response, body.items, wantsJson)
+    return
+  }
+  const [type, text] = render(body, wantsJson)
+  // Bytes, because node glues a first chunk of text to the headers and writes both as UTF-8.
+  const bytes = Buffer.from(text)
+  if (type !== null) response.setHeader('Content-Type', type)
+  response.setHeader('Content-Length', bytes.length)
+  response.write(bytes)
+  const isSending = !response.req.complete && response.req.headers.expect === undefined
+  if (isSending) await discardRest(response.req)
+  response.end()
+}
+
+/**
+ * Gives a client that still sends its body the time to see the answer: closing with unread bytes
+ * would reset the connection, and with it the answer on its way.
+ */
+function discardRest(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      clearTimeout(timer)
+      request.off('end', settle)
+      request.off('close', settle)
+      resolve()
+    }
+    const timer = setTimeout(settle, LINGER_MS)
+    request.on('end', settle)
+    request.on('close', settle)
+    request.resume()
+  })
+}
+
+function render(
+  body: Exclude<Body, { type: 'list' }>,
+  wantsJson: boolean,
+): [string | null, string] {
+  if (body.type === 'none') return [null, '']
+  if (body.type === 'text') return [body.contentType, body.text]
+  return wantsJson
+    ? [JSON_TYPE, `${JSON.stringify(body.value)}\n`]
+    : [YAML_TYPE, toYaml(body.value)]
+}
+
+async function writeList(
+  response: ServerResponse,
+  items: Iterable<unknown>,
+  wantsJson: boolean,
+): Promise<void> {
+  let chunk = wantsJson ? '[' : ''
+  let count = 0
+  let sliceEndMs = performance.now() + SLICE_MS
+  for (const item of items) {
+    if (wantsJson) chunk += `${count === 0 ? '' : ','}${JSON.stringify(item)}`
+    else chunk += toYaml([item])
+    count += 1
+    if (performance.now() < sliceEndMs) continue
+    const hasRoom = response.write(Buffer.from(chunk))
+    chunk = ''
+    await nextTurn()
+    if (!hasRoom && !(await drained(response))) return
+    sliceEndMs = performance.now() + SLICE_MS
+  }
+  if (wantsJson) chunk += ']\n'
+  else if (count === 0) chunk = '[]\n'
+  response.end(Buffer.from(chunk))
+}
+
+/** False when the client went away instead. */
+function drained(response: ServerResponse): Promise<boolean> {
+  if (response.destroyed || !response.writableNeedDrain) return Promise.resolve(!response.destroyed)
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      response.off('drain', settle)
+      response.off('close', settle)
+      resolve(!response.destroyed)
+    }
+    response.on('drain', settle)
+    response.on('close', settle)
+  })
+}
+
+/** The answer for a failure: `code` is the status, as in v1; the header has the name of the code. */
+export function failureAnswer(error: GatewayError): Answer {
+  const status = HTTP_STATUS[error.code]
+  const headers: Record<string, string> = { 'X-Easegress-Error': error.code }
+  if (error.code === 'UNAUTHENTICATED') headers['WWW-Authenticate'] = CHALLENGE
+  if (status === 503) headers['Retry-After'] = '1'
+  const allow = error.detail['allow']
+  if (error.code === 'METHOD_NOT_ALLOWED' && typeof allow === 'string') headers['Allow'] = allow
+  return {
+    status,
+    headers,
+    body: { type: 'value', value: { code: status, message: error.message } },
+    version: null,
+  }
+}
