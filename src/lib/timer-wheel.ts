@@ -3,6 +3,8 @@ import type { Clock } from './clock.js'
 /** Slot width. Nothing on the data path needs finer time. */
 const SLOT_MS = 4
 const SLOTS = 1024
+/** Longer delays are taken as this one, 34 years: "never" stays a number. */
+const DELAY_MAX_MS = 2 ** 40
 
 /**
  * A deadline that can be started and stopped many times without allocating: embed one in whatever
@@ -48,7 +50,7 @@ export class TimerWheel {
     this.#tick = Math.floor(clock.monotonicMs() / SLOT_MS)
   }
 
-  /** Milliseconds as of the last advance: good enough for durations, costs nothing. */
+  /** The clock's monotonic milliseconds, not rounded to slots. */
   get nowMs(): number {
     return this.#clock.monotonicMs()
   }
@@ -57,10 +59,14 @@ export class TimerWheel {
     return this.#running
   }
 
-  /** (Re)starts `timer`; it fires once, after at least `delayMs`. */
+  /**
+   * (Re)starts `timer`; it fires once, after at least `delayMs`. What is no delay (negative, not a
+   * number) fires at the next chance.
+   */
   start(timer: WheelTimer, delayMs: number): void {
     if (timer.slot >= 0) this.stop(timer)
-    const due = Math.floor((this.#clock.monotonicMs() + Math.max(0, delayMs)) / SLOT_MS) + 1
+    const delay = delayMs > 0 ? Math.min(delayMs, DELAY_MAX_MS) : 0
+    const due = Math.floor((this.#clock.monotonicMs() + delay) / SLOT_MS) + 1
     timer.dueTick = Math.max(due, this.#tick + 1)
     const slot = timer.dueTick % SLOTS
     const head = this.#heads[slot] as WheelTimer | null
@@ -83,12 +89,17 @@ export class TimerWheel {
     this.#running -= 1
   }
 
-  /** Fires what is due. Timers started meanwhile wait for a later advance. */
+  /**
+   * Fires what is due. Timers started meanwhile wait for a later advance. Should one throw, the
+   * rest of its slot is fired by the next advance.
+   */
   advance(): void {
     const now = Math.floor(this.#clock.monotonicMs() / SLOT_MS)
     const from = Math.max(this.#tick + 1, now - SLOTS + 1)
-    this.#tick = now
-    for (let tick = from; tick <= now; tick++) this.#fireSlot(tick % SLOTS, now)
+    for (let tick = from; tick <= now; tick++) {
+      this.#fireSlot(tick % SLOTS, now)
+      this.#tick = tick
+    }
   }
 
   #fireSlot(slot: number, now: number): void {
