@@ -90,9 +90,12 @@ export class HttpResponse {
     return this.#source
   }
 
+  /** Replaces the body; another stream that was there is cancelled. */
   set source(source: BodySource | null) {
+    const previous = this.#source
     this.#body = null
     this.#source = source
+    if (previous !== null && previous !== source) previous.cancel()
   }
 
   /** Hands the stream to its one consumer. */

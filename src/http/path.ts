@@ -1,18 +1,20 @@
+import { isUtf8 } from 'node:buffer'
+
+const OCTETS = /(?:%[0-9A-Fa-f]{2})+/g
+
 /**
- * The path of a request target as text: percent-encoded octets read as UTF-8. What is not valid
- * UTF-8 (or a stray '%') stays as it was written, so no two targets are confused.
+ * The path of a request target as text: percent-encoded octets read as UTF-8. A run of octets
+ * that is not valid UTF-8 (or a stray '%') stays as it was written.
  */
 export function decodePath(rawPath: string): string {
   if (!rawPath.includes('%')) return rawPath
   try {
     return decodeURIComponent(rawPath)
   } catch {
-    return rawPath.replace(/(?:%[0-9A-Fa-f]{2})+/g, (run) => {
-      try {
-        return decodeURIComponent(run)
-      } catch {
-        return run
-      }
+    // Not by another try: a throw costs four times as much, and a client picks how many there are.
+    return rawPath.replace(OCTETS, (run) => {
+      const octets = Buffer.from(run.replaceAll('%', ''), 'hex')
+      return isUtf8(octets) ? octets.toString('utf8') : run
     })
   }
 }

@@ -1,19 +1,16 @@
-import { BlockList, isIP, isIPv4 } from 'node:net'
+import { IpTable, parseAddress } from '../lib/ip-table.js'
 import type { Headers } from './headers.js'
 
-const PRIVATE = new BlockList()
-for (const [net, bits] of [
-  ['127.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['172.16.0.0', 12],
-  ['192.168.0.0', 16],
-  ['169.254.0.0', 16],
-] as const) {
-  PRIVATE.addSubnet(net, bits, 'ipv4')
-}
-PRIVATE.addAddress('::1', 'ipv6')
-PRIVATE.addSubnet('fc00::', 7, 'ipv6')
-PRIVATE.addSubnet('fe80::', 10, 'ipv6')
+const PRIVATE = new IpTable([
+  '127.0.0.0/8',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '169.254.0.0/16',
+  '::1',
+  'fc00::/7',
+  'fe80::/10',
+])
 
 /**
  * The client's address as Easegress finds it (compat/traffic-v1.md §2.3): without X-Real-Ip and
@@ -27,11 +24,9 @@ export function realIp(headers: Headers, peer: string): string {
   if (real === null && forwarded === null) return peer
   if (forwarded !== null) {
     for (const part of forwarded.split(',')) {
-      const address = part.trim()
-      const version = isIP(address)
-      if (version !== 0 && !PRIVATE.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')) {
-        return address
-      }
+      const text = part.trim()
+      const address = parseAddress(text)
+      if (address !== null && !PRIVATE.has(address)) return text
     }
   }
   return real === null || real === '' ? peer : real
