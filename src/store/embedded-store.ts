@@ -278,6 +278,10 @@ export class EmbeddedStore implements Store, SequencerSink {
     })
   }
 
+  onNote(note: string): void {
+    this.#log.warn('store recovery', { note })
+  }
+
   onWarning(warning: string | null): void {
     this.#warning = warning
     if (warning === null) this.#log.info('store warning is over')

@@ -54,6 +54,8 @@ export interface SequencerSink {
   /** See `detail.outcome` of the error: 'none' or 'unknown'. */
   onDropped(ticket: number, error: GatewayError): void
   onSnapshot(outcome: SnapshotOutcome): void
+  /** What recovery did that a person may want to know. */
+  onNote(note: string): void
   /** Something that concerns an operator and does not end the service; null when it is over. */
   onWarning(warning: string | null): void
   /** For good: nothing more is ordered until a restart. */

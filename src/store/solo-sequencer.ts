@@ -36,6 +36,7 @@ export class SoloSequencer implements Sequencer {
   #sink!: SequencerSink
   #link!: LogLink
   #state: 'recovering' | 'leading' | 'failed' | 'stopping' | 'stopped' = 'recovering'
+  #logIsGone = false
   #restoringIndex: number | null = null
   #term = 0
   #lastIndex = 0
@@ -102,12 +103,10 @@ export class SoloSequencer implements Sequencer {
 
   stop(): void {
     if (this.#state === 'stopping' || this.#state === 'stopped') return
-    const failed = this.#state === 'failed'
     this.#state = 'stopping'
     this.#dropWaiting(storeUnavailable('the store is stopping', 'none'))
     this.#link.tell({ type: 'stop' })
-    // A log that failed may be past answering.
-    if (failed) this.#stopped()
+    if (this.#logIsGone) this.#stopped()
   }
 
   #receive(reply: LogReply): void {
@@ -148,7 +147,7 @@ export class SoloSequencer implements Sequencer {
   /** Elects itself: a new term, a vote, an entry that commits what earlier terms left. */
   #onRecovered(recovered: Recovered): void {
     this.#endRestore()
-    for (const note of recovered.notes) this.#sink.onWarning(note)
+    for (const note of recovered.notes) this.#sink.onNote(note)
     if (this.#state === 'stopping') return
     this.#lastIndex = recovered.lastIndex
     this.#term = Math.max(recovered.hardState.term, recovered.lastTerm) + 1
@@ -185,7 +184,15 @@ export class SoloSequencer implements Sequencer {
 
   #commit(entries: readonly (LogEntry & { readonly ticket: number | null })[]): void {
     const last = entries.at(-1)
-    if (last === undefined) return
+    if (last === undefined || this.#state === 'failed') return
+    const alien = entries.find(({ type }) => type !== ENTRY.command && type !== ENTRY.noop)
+    if (alien !== undefined) {
+      const what = `the log holds an entry of type ${alien.type} at index ${alien.index}`
+      this.#fail(
+        storeUnavailable(`${what}, which this version does not know; start a newer one`, 'none'),
+      )
+      return
+    }
     this.#committedIndex = last.index
     this.#committedTerm = last.term
     this.#sink.onCommitted(
@@ -229,6 +236,7 @@ export class SoloSequencer implements Sequencer {
   }
 
   #exited(reason: string): void {
+    this.#logIsGone = true
     if (this.#state === 'failed' || this.#state === 'stopped') return
     if (this.#state === 'stopping') this.#stopped()
     else this.#fail(storeUnavailable(`the log thread ended: ${reason}`, 'unknown'))

@@ -48,9 +48,6 @@ export type LogReply =
 export interface Recovered {
   readonly type: 'recovered'
   readonly hardState: HardState
-  /** The last entry the snapshot covers; 0 without one. */
-  readonly snapshotIndex: number
-  readonly snapshotTerm: number
   /** 0 for an empty log. */
   readonly lastIndex: number
   readonly lastTerm: number

@@ -1,0 +1,193 @@
+import { AssertionError } from '../../lib/assert.js'
+import type { Timer, Timers } from '../../lib/clock.js'
+import { type Disk, DiskError } from '../../lib/disk.js'
+import { GatewayError } from '../../lib/errors.js'
+import type { LogEntry } from './format.js'
+import { isDiskFull, Log, type LogOptions } from './log.js'
+import { type LogReply, type LogRequest, packEntries, unpackEntries } from './messages.js'
+
+/** Place of the durable end is noted this often while the log is written to. */
+const NOTE_DURABLE_MS = 1_000
+/** How long a full disk is left alone before room is looked for again. */
+const DISK_FULL_RETRY_MS = 5_000
+const RESTORE_BATCH_BYTES = 1024 * 1024
+
+export interface LogServiceOptions extends LogOptions {
+  readonly disk: Disk
+  readonly timers: Timers
+  readonly reply: (reply: LogReply) => void
+}
+
+/**
+ * The log as an actor: takes one request at a time, answers by message, fences itself at the first
+ * error of the disk. It runs the same on its own thread, inside a test and inside the simulator.
+ */
+export class LogService {
+  readonly #options: LogServiceOptions
+  readonly #reply: (reply: LogReply) => void
+  #log: Log | null = null
+  #over = false
+  #noteTimer: Timer | null = null
+  #idleTimer: Timer | null = null
+  #diskLow = false
+
+  constructor(options: LogServiceOptions) {
+    this.#options = options
+    this.#reply = options.reply
+  }
+
+  /** Recovers and says what was found; once, before any request. */
+  open(): void {
+    try {
+      const { log, recovered } = Log.open(this.#options.disk, this.#options)
+      this.#log = log
+      if (recovered.snapshot !== null) {
+        const { index, term } = recovered.snapshot
+        this.#reply({ type: 'restore-begin', index, term })
+        for (const bytes of log.snapshots.read()) this.#reply({ type: 'restore-chunk', bytes })
+      }
+      this.#replyEntries(recovered.entries)
+      this.#reply({
+        type: 'recovered',
+        hardState: recovered.hardState,
+        lastIndex: recovered.lastIndex,
+        lastTerm: recovered.lastTerm,
+        notedCommit: recovered.notedCommit,
+        notes: recovered.notes,
+      })
+      this.#scheduleIdle(0)
+    } catch (thrown) {
+      this.#over = true
+      this.#reply({ type: 'refused', error: refusal(thrown).toJSON() })
+    }
+  }
+
+  handle(request: LogRequest): void {
+    if (this.#over || this.#log === null) {
+      if (request.type === 'stop') this.#reply({ type: 'stopped' })
+      return
+    }
+    try {
+      this.#handle(this.#log, request)
+    } catch (thrown) {
+      this.#fence(thrown)
+    }
+  }
+
+  #handle(log: Log, request: LogRequest): void {
+    if (request.type === 'write') {
+      log.write(request.hardState, unpackEntries(request.entries))
+      this.#reply({ type: 'durable', lastIndex: log.lastIndex })
+      this.#noteTimer ??= this.#options.timers.after(NOTE_DURABLE_MS, () => this.#note(log))
+      this.#scheduleIdle(0)
+    } else if (request.type === 'note-commit') log.noteCommit(request.index)
+    else if (request.type === 'stop') this.#stop(log)
+    else this.#handleSnapshot(log, request)
+  }
+
+  /** A full disk costs the snapshot, not the log; giving up the reserve makes room for the next. */
+  #handleSnapshot(log: Log, request: LogRequest): void {
+    try {
+      if (request.type === 'snapshot-begin') log.snapshots.begin(request.index, request.term)
+      else if (request.type === 'snapshot-chunk') {
+        if (!log.snapshots.isWriting) return
+        log.snapshots.add(request.bytes)
+        this.#reply({ type: 'snapshot-more' })
+      } else if (request.type === 'snapshot-end') {
+        const info = log.snapshots.end()
+        if (info === null) return
+        log.compact()
+        this.#reply({ type: 'snapshot-done', index: info.index, bytes: info.bytes })
+        this.#scheduleIdle(0)
+      }
+    } catch (thrown) {
+      if (!isDiskFull(thrown)) throw thrown
+      log.snapshots.abandon()
+      log.releaseReserve()
+      this.#reply({ type: 'snapshot-failed', reason: thrown.message })
+    }
+  }
+
+  #stop(log: Log): void {
+    this.#over = true
+    this.#cancelTimers()
+    log.close()
+    this.#reply({ type: 'stopped' })
+  }
+
+  #note(log: Log): void {
+    this.#noteTimer = null
+    if (this.#over) return
+    try {
+      log.noteDurable()
+    } catch (thrown) {
+      this.#fence(thrown)
+    }
+  }
+
+  #scheduleIdle(delayMs: number): void {
+    this.#idleTimer ??= this.#options.timers.after(delayMs, () => this.#idle())
+  }
+
+  #idle(): void {
+    this.#idleTimer = null
+    if (this.#over || this.#log === null) return
+    try {
+      const more = this.#log.idle()
+      if (this.#diskLow && !more) {
+        this.#diskLow = false
+        this.#reply({ type: 'disk-ok' })
+      }
+      if (more) this.#scheduleIdle(0)
+    } catch (thrown) {
+      if (!isDiskFull(thrown)) {
+        this.#fence(thrown)
+        return
+      }
+      if (!this.#diskLow) this.#reply({ type: 'disk-low', reason: thrown.message })
+      this.#diskLow = true
+      this.#scheduleIdle(DISK_FULL_RETRY_MS)
+    }
+  }
+
+  #fence(thrown: unknown): void {
+    if (thrown instanceof AssertionError) throw thrown
+    this.#over = true
+    this.#cancelTimers()
+    this.#reply({ type: 'fenced', reason: refusal(thrown).message })
+  }
+
+  #cancelTimers(): void {
+    this.#noteTimer?.cancel()
+    this.#idleTimer?.cancel()
+  }
+
+  #replyEntries(entries: readonly LogEntry[]): void {
+    let batch: LogEntry[] = []
+    let bytes = 0
+    for (const entry of entries) {
+      batch.push(entry)
+      bytes += entry.payload.byteLength
+      if (bytes < RESTORE_BATCH_BYTES) continue
+      this.#reply({ type: 'restore-entries', entries: packEntries(batch) })
+      batch = []
+      bytes = 0
+    }
+    if (batch.length > 0) this.#reply({ type: 'restore-entries', entries: packEntries(batch) })
+  }
+}
+
+/** The system's refusals in words an operator can act on; bugs stay bugs. */
+function refusal(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown
+  if (!(thrown instanceof DiskError)) throw thrown
+  const what = {
+    ENOSPC: 'the disk is full',
+    EDQUOT: 'the disk quota is used up',
+    EACCES: 'this user may not do that',
+    EROFS: 'the file system is read-only',
+    EIO: 'the disk reports an error',
+  }[thrown.code]
+  const message = what === undefined ? thrown.message : `${thrown.message} (${what})`
+  return new GatewayError('STORE_UNAVAILABLE', message, { file: thrown.path, errno: thrown.code })
+}
