@@ -1,3 +1,5 @@
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
+
 /** Fields of a log line beside its constant message. Never tokens, never bodies. */
 export type LogFields = Readonly<Record<string, unknown>>
 

@@ -1,9 +1,7 @@
-import type { LogFields, Logger } from './log.js'
-
-export type Level = 'error' | 'warn' | 'info' | 'debug'
+import type { LogFields, Logger, LogLevel } from './log.js'
 
 export interface MemoryRecord {
-  readonly level: Level
+  readonly level: LogLevel
   readonly component: string
   readonly message: string
   readonly fields: LogFields
@@ -45,7 +43,7 @@ export class MemoryLogger implements Logger {
     return this.records.filter((record) => record.message === message).length
   }
 
-  #add(level: Level, message: string, fields: LogFields = {}): void {
+  #add(level: LogLevel, message: string, fields: LogFields = {}): void {
     this.records.push({ level, component: this.#component, message, fields })
   }
 }
