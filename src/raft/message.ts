@@ -53,11 +53,14 @@ export interface VoteRequest extends Envelope {
   readonly lastTerm: number
   /** The leader itself asked for this election (dissertation §3.10): stickiness does not apply. */
   readonly transfer: boolean
+  /** What the sender knows to be committed; see `#learnCommit` in `raft.ts`. */
+  readonly commit: LogPosition
 }
 
 export interface VoteReply extends Envelope {
   readonly type: 'vote-reply' | 'pre-vote-reply'
   readonly granted: boolean
+  readonly commit: LogPosition
 }
 
 /** Raft §5.3. Without entries it carries an advanced commit index, or feels for the log's end. */
@@ -72,6 +75,7 @@ export interface AppendRequest extends Envelope {
 /**
  * `accepted`: the sender's log equals the leader's up to `index`, durably. Otherwise `index` is the
  * refused `prevIndex`, and the logs may agree at `hintIndex` (whose term is `hintTerm`) at best.
+ * `commit` is the sender's, and when it covers a change of configuration it is durable as well.
  */
 export interface AppendReply extends Envelope {
   readonly type: 'append-reply'
@@ -79,6 +83,7 @@ export interface AppendReply extends Envelope {
   readonly index: number
   readonly hintIndex: number
   readonly hintTerm: number
+  readonly commit: number
 }
 
 /** `round` counts the rounds of ReadIndex (dissertation §6.4); 0 when no read is waiting. */

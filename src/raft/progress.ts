@@ -79,6 +79,8 @@ export class Progress {
   next: number
   /** Highest commit index sent, so that one that advanced is sent at once and only once. */
   sentCommit = 0
+  /** Highest commit index the follower said it knows. */
+  commit = 0
   /** Index of the snapshot under way; 0 outside of the state `snapshot`. */
   pendingSnapshot = 0
   /** Heard of since the last check of the quorum. */

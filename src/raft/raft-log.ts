@@ -88,6 +88,19 @@ export class RaftLog {
     return this.#entries[index - this.#base.index - 1]?.term ?? -1
   }
 
+  /** The last committed position. */
+  get committed(): LogPosition {
+    return { index: this.commit, term: this.termAt(this.commit) }
+  }
+
+  /** True when an entry in (`after`, `to`] changes the configuration. */
+  changesConfig(after: number, to: number): boolean {
+    for (let index = after + 1; index <= to; index++) {
+      if ((this.entryAt(index)?.change ?? null) !== null) return true
+    }
+    return false
+  }
+
   matches(at: LogPosition): boolean {
     return this.termAt(at.index) === at.term
   }

@@ -312,6 +312,8 @@ interface WriteMark {
 interface LocalReads {
   readonly ids: readonly number[]
   readonly index: number
+  /** Tick at which waiting for `index` to be applied ends. */
+  readonly expires: number
 }
 
 type Campaign = 'pre-vote' | 'vote' | 'transfer'
@@ -353,6 +355,8 @@ export class Raft {
   #electionTimeout = 0
 
   #transferee: NodeId = NONE
+  /** Index at which this leader knew that it is no voter any more; 0 while it is one. */
+  #removedAt = 0
   /** The term in which an election asked for by the leader waits for a configuration to apply. */
   #campaignDueTerm = 0
   /** No change of configuration may be proposed before this index is applied. */
@@ -425,7 +429,11 @@ export class Raft {
       {
         base: { index: start.snapshot.index, term: start.snapshot.term },
         entries: start.entries,
-        commit: Math.max(start.hard.commit, start.snapshot.index),
+        // A write torn after the hard state leaves a commit index behind the log's end.
+        commit: Math.max(
+          Math.min(start.hard.commit, start.entries.at(-1)?.index ?? 0),
+          start.snapshot.index,
+        ),
         applied: start.snapshot.index,
       },
       this.#faults,
@@ -447,9 +455,9 @@ export class Raft {
     this.#ticks += 1
     this.#electionElapsed += 1
     if (this.#role === 'leader') this.#tickLeader()
-    else if (this.#electionElapsed >= this.#electionTimeout) {
-      this.#electionElapsed = 0
-      if (this.#mayCampaign()) this.#campaign(this.#preVote ? 'pre-vote' : 'vote')
+    // Who may not campaign goes on counting, or it would stay loyal to a dead leader for ever.
+    else if (this.#electionElapsed >= this.#electionTimeout && this.#whyNotCampaign() === '') {
+      this.#campaign(this.#preVote ? 'pre-vote' : 'vote')
     }
     this.#expireReads()
   }
@@ -600,6 +608,7 @@ export class Raft {
     this.#uncommittedBytes = this.#log.bytesAfter(this.#log.applied)
     const entry = this.#pushEntry(new Uint8Array(0), null)
     this.#confIndex = entry.index
+    this.#progress.get(this.id)?.becomeReplicate()
     this.#acknowledgeOwn()
   }
 
@@ -613,6 +622,7 @@ export class Raft {
     this.#heartbeatElapsed = 0
     this.#drawTimeout()
     this.#transferee = NONE
+    this.#removedAt = 0
     this.#campaignDueTerm = 0
     this.#votes.clear()
   }
@@ -657,21 +667,21 @@ export class Raft {
 
   #mayCampaign(): boolean {
     if (this.#role === 'leader') return false
-    let reason = ''
-    if (!this.#voting) reason = 'this node must not vote'
-    else if (!isVoter(this.#config, this.id)) reason = 'not a voter'
-    else if (this.#log.pendingSnapshot !== null) reason = 'a snapshot is being installed'
-    // A candidate must know who its voters are (§4.1): what is committed is applied first.
-    else if (this.#unappliedChange()) reason = 'a change of configuration is not applied'
+    const reason = this.#whyNotCampaign()
     if (reason !== '') this.#trace?.({ type: 'campaign-refused', reason })
     return reason === ''
   }
 
+  #whyNotCampaign(): string {
+    if (!this.#voting) return 'this node must not vote'
+    if (!isVoter(this.#config, this.id)) return 'not a voter'
+    if (this.#log.pendingSnapshot !== null) return 'a snapshot is being installed'
+    // A candidate must know who its voters are (§4.1): what is committed is applied first.
+    return this.#unappliedChange() ? 'a change of configuration is not applied' : ''
+  }
+
   #unappliedChange(): boolean {
-    for (let index = this.#log.applied + 1; index <= this.#log.commit; index++) {
-      if ((this.#log.entryAt(index)?.change ?? null) !== null) return true
-    }
-    return false
+    return this.#log.changesConfig(this.#log.applied, this.#log.commit)
   }
 
   #campaign(kind: Campaign): void {
@@ -696,6 +706,7 @@ export class Raft {
         lastIndex,
         lastTerm,
         transfer: kind === 'transfer',
+        commit: this.#log.committed,
       }
       // A vote is given for a log, so that log must not shrink by a crash: unlike etcd's library
       // this one sends the request only when its own term and log are durable. An answer meant for
@@ -707,7 +718,23 @@ export class Raft {
     if (pre) this.#countVote(this.id, true)
   }
 
+  /**
+   * What is committed elsewhere is committed here too, if it is in this log (Log Matching). Without
+   * this, elections could fail for ever: a configuration holds once it is applied, so those who
+   * know that a change was committed may no longer be voters who can campaign, while those who do
+   * not know it still need the votes of the former, and are refused for their shorter logs.
+   */
+  #learnCommit(at: LogPosition): void {
+    if (this.#role === 'leader' || at.index <= this.#log.commit || !this.#log.matches(at)) return
+    this.#log.commitTo(at.index)
+    // Whose votes count has changed.
+    if (this.#role !== 'follower' && this.#unappliedChange()) {
+      this.#becomeFollower(this.#term, NONE)
+    }
+  }
+
   #onVoteRequest(message: VoteRequest): void {
+    this.#learnCommit(message.commit)
     const pre = message.type === 'pre-vote'
     const free =
       this.#vote === message.from ||
@@ -732,12 +759,14 @@ export class Raft {
   }
 
   #replyVote(type: VoteReply['type'], to: NodeId, term: number, granted: boolean): void {
-    const reply: VoteReply = { type, from: this.id, to, term, granted }
+    const commit = this.#log.committed
+    const reply: VoteReply = { type, from: this.id, to, term, granted, commit }
     if (type === 'vote-reply') this.#held.push(reply)
     else this.#outbox.push(reply)
   }
 
   #onVoteReply(message: VoteReply): void {
+    this.#learnCommit(message.commit)
     const pre = message.type === 'pre-vote-reply'
     if (this.#role !== (pre ? 'pre-candidate' : 'candidate')) return
     // A late answer to an earlier question is none to this one.
@@ -820,6 +849,7 @@ export class Raft {
       index,
       hintIndex: 0,
       hintTerm: 0,
+      commit: this.#log.commit,
     })
   }
 
@@ -833,6 +863,7 @@ export class Raft {
       index,
       hintIndex: hint.index,
       hintTerm: hint.term,
+      commit: this.#log.commit,
     })
   }
 
@@ -869,7 +900,8 @@ export class Raft {
   #restore(meta: SnapshotMeta): boolean {
     const careless = this.#faults.snapshotOverNewerLog === true
     if (meta.index <= this.#log.commit && !careless) return false
-    if (!members(meta.config).includes(this.id)) return false
+    // That this node is not in the snapshot's configuration is no reason to refuse it: it may have
+    // been taken before this node was added, and the entry that adds it follows.
     if (this.#log.matches(meta) && !careless) {
       // The log holds all of it, and maybe more, which must stay.
       this.#log.commitTo(meta.index)
@@ -887,6 +919,10 @@ export class Raft {
     const peer = this.#role === 'leader' ? this.#progress.get(message.from) : undefined
     if (peer === undefined) return
     peer.active = true
+    if (message.commit > peer.commit) {
+      peer.commit = message.commit
+      if (this.#stepsAside()) return
+    }
     if (!message.accepted) {
       this.#onRejected(peer, message)
       return
@@ -929,7 +965,7 @@ export class Raft {
     peer.active = true
     // Whatever was lost on the way, a heartbeat that came through sets replication going again.
     peer.paused = false
-    if (peer.match < this.#log.lastIndex) peer.nudged = true
+    if (peer.match < this.#log.lastIndex || peer.commit < this.#removedAt) peer.nudged = true
     if (message.round > peer.round) {
       peer.round = message.round
       this.#confirmReads()
@@ -1074,7 +1110,7 @@ export class Raft {
   }
 
   #append(data: Uint8Array, change: ConfChange | null): ProposeResult {
-    if (this.#transferee !== NONE) return this.#refuse('transferring')
+    if (this.#transferee !== NONE || this.#removedAt > 0) return this.#refuse('transferring')
     if (change !== null) {
       if (this.#confIndex > this.#log.applied && this.#faults.confChangeOverlap !== true) {
         return this.#refuse('conf-pending', `until entry ${this.#confIndex} is applied`)
@@ -1152,9 +1188,10 @@ export class Raft {
   // ---------------------------------------------------------------- reads
 
   /**
-   * Asks for a linearizable read (§6.4); the answer comes in {@link Ready.reads} under `id`, at
-   * the latest after about an election timeout. No clock is trusted. False when there is no leader
-   * to ask, or too many reads wait already.
+   * Asks for a linearizable read (§6.4); the answer comes in {@link Ready.reads} under `id`. It is
+   * "ask again" when the leader is lost, or when the answer or the entries up to it take longer
+   * than two election timeouts each. No clock is trusted for anything else. False when there is no
+   * leader to ask, or too many reads wait already.
    */
   readIndex(id: number): boolean {
     if (this.#leader === NONE || this.#pendingReads >= this.#readsMax) return false
@@ -1181,7 +1218,7 @@ export class Raft {
       const seq = this.#forwardSeq
       this.#forwarded.set(seq, {
         ids: this.#readIds,
-        expires: this.#ticks + this.#electionTicks,
+        expires: this.#readDeadline(),
       })
       this.#readIds = []
       const to = this.#leader
@@ -1205,7 +1242,7 @@ export class Raft {
       careless ? round : this.#agreed(reached),
     )) {
       for (const { from, boot, seq, ids } of batches) {
-        if (from === this.id) this.#confirmed.push({ ids, index })
+        if (from === this.id) this.#confirmed.push({ ids, index, expires: this.#readDeadline() })
         else {
           this.#outbox.push({
             type: 'read-index-reply',
@@ -1225,7 +1262,12 @@ export class Raft {
     const batch = message.boot === this.#boot ? this.#forwarded.get(message.seq) : undefined
     if (batch === undefined) return
     this.#forwarded.delete(message.seq)
-    this.#confirmed.push({ ids: batch.ids, index: message.index })
+    const { index } = message
+    this.#confirmed.push({ ids: batch.ids, index, expires: this.#readDeadline() })
+  }
+
+  #readDeadline(): number {
+    return this.#ticks + 2 * this.#electionTicks
   }
 
   #expireReads(): void {
@@ -1245,7 +1287,8 @@ export class Raft {
     const waiting: LocalReads[] = []
     for (const batch of this.#confirmed) {
       if (batch.index > this.#log.applied) {
-        waiting.push(batch)
+        if (batch.expires > this.#ticks) waiting.push(batch)
+        else this.#failReads(batch.ids)
         continue
       }
       for (const id of batch.ids) this.#reads.push({ id, index: batch.index })
@@ -1293,7 +1336,9 @@ export class Raft {
     const old = this.#handedHard
     const voteChanged = hard.term !== old.term || hard.vote !== old.vote
     const hardChanged = voteChanged || hard.commit !== old.commit
-    const sync = entries.length > 0 || snapshot !== null || voteChanged
+    // That a change of configuration is committed must be as durable as the votes it governs.
+    const configChanged = this.#log.changesConfig(old.commit, hard.commit)
+    const sync = entries.length > 0 || snapshot !== null || voteChanged || configChanged
     let messages: Message[] = []
     const settled = !sync && this.#appendedSeq >= this.#syncSeq
     if (settled || this.#faults.replyBeforeDurable === true) this.#outbox.push(...this.#held)
@@ -1394,12 +1439,6 @@ export class Raft {
     this.#config = config
     this.#trace?.({ type: 'config', config })
     if (this.#role !== 'leader') return
-    if (!isVoter(config, this.id)) {
-      // The change that removes the leader is committed: it steps aside (§4.2.2), and names a
-      // successor, so that nobody has to wait for a timeout.
-      this.resign()
-      return
-    }
     const ids = members(config)
     const progress = new Map<NodeId, Progress>()
     for (const id of ids) {
@@ -1413,8 +1452,23 @@ export class Raft {
     }
     this.#progress = progress
     if (!isVoter(config, this.#transferee)) this.#transferee = NONE
+    if (!isVoter(config, this.id)) this.#removedAt = this.#log.applied
     this.#advanceCommit() // fewer voters may agree on more
     this.#confirmReads()
+    this.#stepsAside()
+  }
+
+  /**
+   * A leader that is no voter any more steps aside (§4.2.2) as soon as a majority of the others
+   * knows, durably, that it is so; if it left earlier, they could be left with a configuration
+   * that still needs it. It names a successor, so that nobody has to wait for a timeout.
+   */
+  #stepsAside(): boolean {
+    if (this.#removedAt === 0) return false
+    const known = (id: NodeId) => (this.#progress.get(id)?.commit ?? 0) >= this.#removedAt
+    if (jointVoteResult(this.#config, known) !== 'won') return false
+    this.resign()
+    return true
   }
 
   #leaveJointByItself(): void {
@@ -1425,9 +1479,12 @@ export class Raft {
 
   // ---------------------------------------------------------------- snapshots, peers, status
 
-  /** Describes a snapshot of the state machine as it is now: all applied, nothing more. */
-  snapshotMeta(): SnapshotMeta {
-    assert(this.#log.pendingSnapshot === null, 'a received snapshot is not installed yet')
+  /**
+   * Describes a snapshot of the state machine as it is now: all applied, nothing more. Null while
+   * a received snapshot is being installed, or before this node ever got any state.
+   */
+  snapshotMeta(): SnapshotMeta | null {
+    if (this.#log.pendingSnapshot !== null || this.#log.applied === 0) return null
     const index = this.#log.applied
     return { index, term: this.#log.termAt(index), config: this.#config }
   }
