@@ -88,8 +88,6 @@ export interface ThreadSupervisorOptions<P extends string, D> {
   ended(incarnation: Incarnation<P>, code: number, thrown: unknown): void
   /** It ended too often and stays down. */
   gaveUp(): void
-  /** For tests. */
-  readonly spawn?: typeof spawnThread
 }
 
 /**
@@ -97,8 +95,7 @@ export interface ThreadSupervisorOptions<P extends string, D> {
  * after a back-off. It never ends a thread by force.
  */
 export class ThreadSupervisor<P extends string, D> {
-  readonly #options: Required<Pick<ThreadSupervisorOptions<P, D>, 'spawn'>> &
-    ThreadSupervisorOptions<P, D>
+  readonly #options: ThreadSupervisorOptions<P, D>
   readonly #restarts: Restarts
   readonly #stopped: Promise<void>
   #resolveStopped!: () => void
@@ -108,7 +105,7 @@ export class ThreadSupervisor<P extends string, D> {
   #restart: Timer | null = null
 
   constructor(options: ThreadSupervisorOptions<P, D>) {
-    this.#options = { spawn: spawnThread, ...options }
+    this.#options = options
     this.#restarts = new Restarts(options.restarts)
     this.#stopped = new Promise((resolve) => {
       this.#resolveStopped = resolve
@@ -124,7 +121,7 @@ export class ThreadSupervisor<P extends string, D> {
     this.#restart = null
     this.#number += 1
     const number = this.#number
-    const { url, name, channels, resourceLimits, execArgv, spawn } = this.#options
+    const { url, name, channels, resourceLimits, execArgv } = this.#options
     const ours = {} as Record<P, MessagePort>
     const theirs = {} as Record<P, MessagePort>
     for (const channel of channels) {
@@ -135,7 +132,7 @@ export class ThreadSupervisor<P extends string, D> {
     const data = this.#options.data(number)
     const workerData: ThreadData<P, D> = { incarnation: number, ports: theirs, data }
     let thrown: unknown = null
-    const thread = spawn(
+    const thread = spawnThread(
       {
         url,
         name,

@@ -1,7 +1,7 @@
 import type { Time, Timer } from '../lib/clock.js'
 import type { AppendFile } from './append-file.js'
 import type { Logger } from './log.js'
-import { escape } from './log-format.js'
+import { escapeControls } from './log-format.js'
 
 const ENTRIES_MAX = 1024
 const LENGTH_MAX = 65_536
@@ -40,7 +40,7 @@ export class AccessLog {
 
   /** Adds one line, given without its newline; control characters are escaped. */
   write(line: string): void {
-    this.#text += `${escape(line)}\n`
+    this.#text += `${escapeControls(line)}\n`
     this.#entries += 1
     if (this.#entries >= ENTRIES_MAX || this.#text.length >= LENGTH_MAX) this.flush()
     else this.#timer ??= this.#options.time.after(FLUSH_MS, () => this.flush())

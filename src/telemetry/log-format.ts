@@ -32,9 +32,9 @@ export function jsonLine(record: LogRecord): string {
 /** `time TAB LEVEL TAB component TAB message key=value …`, newline included. Never throws. */
 export function textLine(record: LogRecord): string {
   const { wallMs, level, component, message, fields = {} } = record
-  let line = `${rfc3339(wallMs)}\t${level.toUpperCase()}\t${escape(component)}\t${escape(cut(message))}`
+  let line = `${rfc3339(wallMs)}\t${level.toUpperCase()}\t${escapeControls(component)}\t${escapeControls(cut(message))}`
   for (const [key, value] of Object.entries(fields)) {
-    if (value !== undefined) line += ` ${escape(key)}=${textValue(key, value)}`
+    if (value !== undefined) line += ` ${escapeControls(key)}=${textValue(key, value)}`
   }
   return `${line}\n`
 }
@@ -42,16 +42,22 @@ export function textLine(record: LogRecord): string {
 function textValue(key: string, value: unknown): string {
   const json = stringify(value, key)
   // Quotes only where the end of the value would not be clear without them.
-  return /^"[\w.:/@%+,*-]+"$/.test(json) ? json.slice(1, -1) : escape(json)
+  return /^"[\w.:/@%+,*-]+"$/.test(json) ? json.slice(1, -1) : escapeControls(json)
 }
 
 function stringify(value: unknown, key = ''): string {
   try {
-    const json = JSON.stringify(plain(key, value), plain) ?? 'null'
+    const json = JSON.stringify(plain(key, value), replace) ?? 'null'
     return json.length <= FIELDS_MAX ? json : JSON.stringify({ cut: json.slice(0, VALUE_MAX) })
   } catch (thrown) {
     return JSON.stringify({ unprintable: String(thrown).slice(0, 200) }) // a cycle, or too deep
   }
+}
+
+/** Looks at the value itself, not at what its `toJSON` made of it. */
+function replace(this: Record<string, unknown>, key: string, json: unknown): unknown {
+  const value = this[key]
+  return plain(key, value instanceof Uint8Array || value instanceof Error ? value : json)
 }
 
 function plain(key: string, value: unknown): unknown {
@@ -74,6 +80,6 @@ function cut(text: string): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 
-export function escape(text: string): string {
+export function escapeControls(text: string): string {
   return text.replace(CONTROL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
