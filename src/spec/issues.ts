@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import type { Path, SchemaNode } from './node.js'
+import type { ObjectNode, Path, SchemaNode, UnionNode } from './node.js'
 import type { Finding } from './problem.js'
 import { didYouMean, shown } from './wording.js'
 
@@ -52,8 +52,9 @@ export function isAboutKeys(issue: Issue): issue is Issue & { readonly keys: rea
 export function unknownKeyAt(root: SchemaNode, value: unknown, path: Path): Finding {
   const around = meet(root, value, path.slice(0, -1))
   const known = [...fieldsAt(around.node, around.value).keys()]
-  const hint = didYouMean(String(path[path.length - 1]), known) ?? `known are ${known.join(', ')}`
-  return { path, isKey: true, message: 'there is no such field', hint }
+  const nearest = didYouMean(String(path[path.length - 1]), known)
+  const all = known.length === 0 ? 'there are none' : `known are ${known.join(', ')}`
+  return { path, isKey: true, message: 'there is no such field', hint: nearest ?? all }
 }
 
 function hintFor(node: SchemaNode | null, got: unknown): string | null {
@@ -96,7 +97,7 @@ const NO_FIELDS: ReadonlyMap<string, SchemaNode> = new Map()
 function fieldsAt(node: SchemaNode | null, value: unknown): ReadonlyMap<string, SchemaNode> {
   if (node?.type === 'object') return node.fields
   if (node?.type !== 'union') return NO_FIELDS
-  const own = node.kinds.get(String(memberOf(value, node.tag)))
+  const own = kindAt(node, value)
   return own === undefined ? node.head : new Map([...node.head, ...own.fields])
 }
 
@@ -110,7 +111,11 @@ function isUnknown(root: SchemaNode, value: unknown, path: Path): boolean {
   const around = meet(root, value, path.slice(0, -1))
   if (around.node?.type === 'object') return !around.node.fields.has(String(path[path.length - 1]))
   // Without its kind nobody knows the fields of a tagged object.
-  if (around.node?.type !== 'union') return false
-  const hasKind = around.node.kinds.has(String(memberOf(around.value, around.node.tag)))
-  return hasKind && !fieldsAt(around.node, around.value).has(String(path[path.length - 1]))
+  if (around.node?.type !== 'union' || kindAt(around.node, around.value) === undefined) return false
+  return !fieldsAt(around.node, around.value).has(String(path[path.length - 1]))
+}
+
+function kindAt(node: UnionNode, value: unknown): ObjectNode | undefined {
+  const kind = memberOf(value, node.tag)
+  return typeof kind === 'string' ? node.kinds.get(kind) : undefined
 }

@@ -109,7 +109,7 @@ function search(text: string, events: readonly Event[], document: number, root: 
     const isKey = frame?.isMapping === true && !frame.hasKey
     const wanted = isKey ? null : wantedHere(frame, root)
     if (isKey) takeKey(text, frame, event)
-    else if (wanted !== null) wanted.value = offsetOf(event)
+    else if (wanted !== null) wanted.value = offsetOf(text, event)
     if (event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE) {
       const isMapping = event.type === EVENT_ID.MAPPING
       frames.push({ isMapping, wanted, hasKey: false, next: null, index: 0 })
@@ -135,16 +135,20 @@ function takeKey(text: string, frame: Frame, event: Event): void {
   if (frame.wanted === null || frame.wanted.children.size === 0) return
   if (event.type !== EVENT_ID.SCALAR) return
   frame.next = frame.wanted.children.get(getScalarValue(text, event)) ?? null
-  if (frame.next !== null) frame.next.key = offsetOf(event)
+  if (frame.next !== null) frame.next.key = offsetOf(text, event)
 }
 
 /** Of the first character that is the node's own; -1 for an empty scalar. */
-function offsetOf(event: Event): number {
-  if (event.type === EVENT_ID.SCALAR) {
-    const isQuoted =
-      event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED
-    return isQuoted ? event.valueStart - 1 : event.valueStart
-  }
+function offsetOf(text: string, event: Event): number {
   if (event.type === EVENT_ID.ALIAS) return event.anchorStart - 1
-  return event.type === EVENT_ID.MAPPING || event.type === EVENT_ID.SEQUENCE ? event.start : -1
+  if (event.type !== EVENT_ID.SCALAR) return 'start' in event ? event.start : -1
+  const { style, valueStart } = event
+  if (style === SCALAR_STYLE.SINGLE_QUOTED || style === SCALAR_STYLE.DOUBLE_QUOTED) {
+    return valueStart - 1
+  }
+  const isBlock = style === SCALAR_STYLE.LITERAL_BLOCK || style === SCALAR_STYLE.FOLDED_BLOCK
+  if (!isBlock) return valueStart
+  let offset = valueStart // of a line, with its indentation
+  while (offset < event.valueEnd && ' \n\r'.includes(text[offset] ?? 'x')) offset += 1
+  return offset
 }

@@ -111,8 +111,10 @@ function failureOf(thrown: unknown): { message: string; position: Position } {
   const mark = isYaml ? thrown.mark : undefined
   const position = { line: (mark?.line ?? 0) + 1, column: (mark?.column ?? 0) + 1 }
   if (mark !== undefined && reason === 'duplicated mapping key') {
-    const key = /^["']?([^\s"':,}]*)/.exec(mark.buffer.slice(mark.position, mark.position + 100))
-    return { message: `not valid YAML: the key "${key?.[1] ?? ''}" is there twice`, position }
+    const key = /^[^\s"':,}]*/.exec(mark.buffer.slice(mark.position, mark.position + 100))
+    const message = `not valid YAML: the key "${key?.[0] ?? ''}" is there twice`
+    const isQuoted = `"'`.includes(mark.buffer[mark.position - 1] ?? 'x')
+    return { message, position: { ...position, column: position.column - (isQuoted ? 1 : 0) } }
   }
   const known = PLAIN_WORDS.find(([pattern]) => pattern.test(reason))
   const words = known === undefined ? reason : reason.replace(known[0], known[1])
