@@ -2,6 +2,7 @@ import { RE2JS } from 're2js'
 import { expect, it } from 'vitest'
 import { Prng } from './prng.js'
 import { checkRegexp, compileRegexp } from './regexp.js'
+import { estimateSize } from './regexp-size.js'
 
 it.each<[source: string, problem: string]>([
   ['[a', 'error parsing regexp: missing closing ]: `[a`'],
@@ -19,6 +20,40 @@ it.each<[source: string, problem: string]>([
   ['a{2}{3}', 'error parsing regexp: invalid nested repetition operator: `{2}{3}`'],
 ])('refuses %s', (source, problem) => {
   expect(checkRegexp(source)).toBe(problem)
+})
+
+it.each([
+  'x{1000}'.repeat(11),
+  '(x{1000}){11}',
+  '(?:[a-z]{100}){101}',
+  'a'.repeat(10_001),
+  `\\Q[\\E${'x{1000}'.repeat(11)}`,
+  `[]]${'\\pL{1000}'.repeat(11)}`,
+])('refuses what is too large to compile: %.20s', (source) => {
+  expect(checkRegexp(source)).toBe('error parsing regexp: expression too large')
+})
+
+it('estimates sizes not far below the truth', () => {
+  const prng = new Prng(0x512e)
+  const items = [
+    'a',
+    '[^/]',
+    '\\d',
+    '(ab|c)',
+    '(?:x{2,9})',
+    '.*',
+    '(a+)?',
+    '[[:alpha:]]{3}',
+    '\\Qa[\\E',
+  ]
+  for (let round = 0; round < 300; round++) {
+    const parts = Array.from({ length: 1 + prng.below(6) }, () => prng.pick(items))
+    const source = prng.chance(50)
+      ? parts.join('')
+      : `(?:${parts.join('|')}){${1 + prng.below(30)}}`
+    const truth = RE2JS.compile(source).programSize()
+    expect(2 * estimateSize(source) + 5, source).toBeGreaterThan(truth)
+  }
 })
 
 it.each([
@@ -225,4 +260,13 @@ it('no pattern is slow on a long text made to hurt it', () => {
       expect(performance.now() - start, `${source} on ${repeated}`).toBeLessThan(1000)
     }
   }
+})
+
+it('a text that would overflow the stack of the native engine is matched all the same', () => {
+  const regexp = compileRegexp('^(?:/[a-z]+)*$')
+  expect(regexp.isNative).toBe(true)
+  const text = '/abc'.repeat(4_000_000)
+  expect(regexp.test(text.slice(0, 300_000))).toBe(true)
+  expect(regexp.test(`${text}!`)).toBe(false)
+  expect(compileRegexp('^(/a)bc').replaceAll(text, '$1').length).toBe(text.length - 2)
 })
