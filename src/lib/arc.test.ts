@@ -63,7 +63,7 @@ class PaperArc {
 
 it('holds what the pseudo-code of the paper holds', () => {
   const prng = new Prng(0xa2c)
-  for (let round = 0; round < 200; round++) {
+  for (let round = 0; round < 80; round++) {
     const capacity = 1 + prng.below(12)
     const cache = new ArcCache<number, number>(capacity)
     const paper = new PaperArc(capacity)

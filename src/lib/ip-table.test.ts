@@ -146,7 +146,7 @@ const v6 = (prng: Prng): string => {
 
 it('agrees with BlockList of node:net', () => {
   const prng = new Prng(0x1b)
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 150; round++) {
     const blockList = new BlockList()
     const entries: string[] = []
     // One family a round: BlockList finds 10.0.0.1 in ::/8, Go and this table do not.
@@ -177,7 +177,7 @@ it('agrees with BlockList of node:net', () => {
 it('takes as an address what node:net takes, zones aside', () => {
   const prng = new Prng(0xf00)
   const pieces = ['1', '0', 'ff', '12345', ':', '::', '.', '255', '256', '00', 'g', '1.2.3.4', ':']
-  for (let round = 0; round < 30_000; round++) {
+  for (let round = 0; round < 10_000; round++) {
     let text = Array.from({ length: 1 + prng.below(15) }, () => prng.pick(pieces)).join('')
     if (prng.chance(50)) text = prng.chance(50) ? v4(prng) : v6(prng)
     if (prng.chance(30)) {

@@ -212,7 +212,7 @@ function randomPattern(prng: Prng, depth = 0): string {
 it('what runs natively means the same to RE2, groups and all', () => {
   const prng = new Prng(0x5eed)
   let native = 0
-  for (let round = 0; round < 6000; round++) {
+  for (let round = 0; round < 3000; round++) {
     const source = randomPattern(prng)
     const regexp = compileRegexp(source)
     if (!regexp.isNative) continue
@@ -233,7 +233,7 @@ it('what runs natively means the same to RE2, groups and all', () => {
       if (regexp.literalPrefix !== null) expect(text.startsWith(regexp.literalPrefix)).toBe(true)
     }
   }
-  expect(native).toBeGreaterThan(1500)
+  expect(native).toBeGreaterThan(750)
 })
 
 it('no pattern is slow on a long text made to hurt it', () => {
@@ -247,7 +247,7 @@ it('no pattern is slow on a long text made to hurt it', () => {
     '^(?:.*,){9}x',
     'x*y*z*$',
   ]
-  const patterns = [...seeds, ...Array.from({ length: 400 }, () => randomPattern(prng))]
+  const patterns = [...seeds, ...Array.from({ length: 150 }, () => randomPattern(prng))]
   for (const source of patterns) {
     const regexp = compileRegexp(source)
     const unit = Array.from({ length: 1 + prng.below(3) }, () => prng.pick(LETTERS)).join('')

@@ -377,9 +377,18 @@ it.each<[before: string[], ip: string, after: string[]]>([
 
 // The slow twin: the walk of compat/traffic-v1.md §3.5, step by step, nothing compiled.
 
+const slowRegexps = new Map<string, RE2JS>()
+
+function slowRegexp(source: string): RE2JS {
+  const regexp = slowRegexps.get(source) ?? RE2JS.compile(source)
+  slowRegexps.set(source, regexp)
+  return regexp
+}
+
 function slowAllows(filter: RuleSpec['ipFilter'], ip: string): boolean {
   if (filter === undefined) return true
   const holds = (list: readonly string[] = []): boolean => {
+    if (list.length === 0) return false
     const nets = new BlockList()
     for (const each of list) {
       const [net, bits] = each.split('/') as [string, string | undefined]
@@ -395,14 +404,14 @@ function slowHost(rule: RuleSpec, raw: string): boolean {
   if (!rule.host && !rule.hostRegexp) return true
   const forms = [raw, raw.toLowerCase().replace(/:\d*$/, '')]
   if (rule.host && [raw.toLowerCase(), forms[1]].includes(rule.host.toLowerCase())) return true
-  return forms.some((form) => rule.hostRegexp && RE2JS.compile(rule.hostRegexp).test(form))
+  return forms.some((form) => rule.hostRegexp && slowRegexp(rule.hostRegexp).test(form))
 }
 
 function slowPath(spec: PathSpec, path: string): boolean {
   if (!spec.path && !spec.pathPrefix && !spec.pathRegexp) return true
   if (spec.path && spec.path === path) return true
   if (spec.pathPrefix && path.startsWith(spec.pathPrefix)) return true
-  return spec.pathRegexp ? RE2JS.compile(spec.pathRegexp).test(path) : false
+  return spec.pathRegexp ? slowRegexp(spec.pathRegexp).test(path) : false
 }
 
 function slowRoute(spec: RouterSpec, request: Required<Ask>): string | Refusal {
@@ -420,7 +429,7 @@ function slowRoute(spec: RouterSpec, request: Required<Ask>): string | Refusal {
       if (!each.headers?.length) return each.backend
       const hit = each.headers.find(({ key, values, regexp }) => {
         const value = headers[key.toLowerCase()] ?? ''
-        return values?.includes(value) || (regexp && RE2JS.compile(regexp).test(value))
+        return values?.includes(value) || (regexp && slowRegexp(regexp).test(value))
       })
       if (hit !== undefined) return hit.backend
     }
@@ -476,10 +485,10 @@ function randomSpec(prng: Prng): RouterSpec {
 it('agrees with a slow, obvious twin, cache or not', () => {
   const prng = new Prng(0x40b7e5)
   const seen = new Map<string, number>()
-  for (let round = 0; round < 1500; round++) {
+  for (let round = 0; round < 600; round++) {
     const spec = randomSpec(prng)
     const router = routerOf(spec)
-    for (let i = 0; i < 40; i++) {
+    for (let i = 0; i < 25; i++) {
       const request: Required<Ask> = {
         method: prng.pick(['GET', 'GET', 'POST', 'BREW']),
         host: prng.pick(['a.com', 'A.com', 'b.com', 'a.com:80', 'b.com:81', 'c.org', '']),
@@ -488,13 +497,14 @@ it('agrees with a slow, obvious twin, cache or not', () => {
         ip: prng.chance(90) ? `10.0.0.${prng.below(5)}` : prng.pick(['', 'x', '::1']),
       }
       const want = slowRoute(spec, request)
-      const what = `round ${round}: ${JSON.stringify({ spec, request })}`
-      expect(ask(router, request), what).toBe(want)
+      const got = ask(router, request)
+      if (got !== want)
+        expect(got, `round ${round}: ${JSON.stringify({ spec, request })}`).toBe(want)
       const kind = typeof want === 'number' ? String(want) : 'route'
       seen.set(kind, (seen.get(kind) ?? 0) + 1)
     }
   }
   // The generator must not drift into one corner.
   for (const kind of ['403', '404', '405', 'route'])
-    expect(seen.get(kind), kind).toBeGreaterThan(2000)
+    expect(seen.get(kind), kind).toBeGreaterThan(500)
 })
