@@ -34,9 +34,10 @@ export function decode<T>(
   const given = pruned ?? undefined // a lone null is nothing at all
   const run = zodOf(node)._zod.run({ value: given, issues: [] }, { async: false })
   if (run instanceof Promise) throw new TypeError('a schema must not be asynchronous')
-  const finisher = new Finisher(run.issues)
-  const finished = finisher.finish(node, run.value)
   const issues = run.issues.filter((issue) => !isAboutKeys(issue))
+  const isHopeless = issues.length > FINDINGS_MAX // what checks would add, nobody would read
+  const finisher = new Finisher(isHopeless ? [] : issues)
+  const finished = isHopeless ? undefined : finisher.finish(node, run.value)
   const unknownKeys = unknownKeysOf(node, given, run.issues, nulls)
   const unknown = limited(unknownKeys, (path) => unknownKeyAt(node, given, path))
   const areRefused = options.unknownFields !== 'warn'

@@ -1,5 +1,4 @@
 import type * as z from 'zod'
-import { isAboutKeys } from './issues.js'
 import type { ListNode, Path, SchemaNode, SpecProblem, UnionNode } from './node.js'
 import type { Finding } from './problem.js'
 import { shown } from './wording.js'
@@ -28,6 +27,7 @@ export class Finisher {
   readonly warnings: Finding[] = []
   readonly #refused: Refused | undefined
 
+  /** `issues`: those that refuse a value; a mapping around a key that is not known is itself fine. */
   constructor(issues: readonly z.core.$ZodRawIssue[]) {
     this.#refused = refusedBy(issues)
   }
@@ -158,9 +158,7 @@ function readable(container: unknown, key: string | number): unknown {
 
 function refusedBy(issues: readonly z.core.$ZodRawIssue[]): Refused | undefined {
   let refused: Refused | undefined
-  for (const issue of issues) {
-    if (!isAboutKeys(issue)) refused = withRefused(refused, (issue.path ?? []) as Path, 0)
-  }
+  for (const { path = [] } of issues) refused = withRefused(refused, path as Path, 0)
   return refused
 }
 

@@ -2,8 +2,10 @@ import type { Path } from './node.js'
 
 /** Deeper than any schema; keeps the recursion of all that walks the value bounded. */
 const DEPTH_MAX = 100
-/** Nodes plus characters. Only shared nodes can make more of a text than this. */
-const WEIGHT_MAX = 16 * 1024 * 1024
+/** Twice what anybody writes into the largest text; hostile ones could have millions. */
+const VALUES_MAX = 500_000
+/** Only what is shared can make more of the largest text than this. */
+const CHARACTERS_MAX = 16 * 1024 * 1024
 
 export interface Pruned {
   /** A tree of its own: nothing in it is shared, its mappings inherit nothing. */
@@ -42,10 +44,13 @@ export function prune(value: unknown): Pruned {
 class Pruner {
   readonly nulls: Path[] = []
   readonly #path: (string | number)[] = []
-  #weight = 0
+  #values = 0
+  #characters = 0
 
   copy(value: unknown): unknown {
-    this.#weigh(typeof value === 'string' ? value.length : 1)
+    this.#values += 1
+    if (this.#values > VALUES_MAX) this.#fail(`has more than ${VALUES_MAX} values`)
+    if (typeof value === 'string') this.#count(value)
     if (typeof value !== 'object' || value === null) return value
     if (this.#path.length >= DEPTH_MAX) this.#fail(`nested more than ${DEPTH_MAX} levels deep`)
     return Array.isArray(value) ? this.#copyList(value) : this.#copyMapping(value)
@@ -64,7 +69,7 @@ class Pruner {
   #copyMapping(mapping: object): Record<string, unknown> {
     const copy: Record<string, unknown> = Object.create(null)
     for (const [key, value] of Object.entries(mapping)) {
-      this.#weigh(key.length)
+      this.#count(key)
       this.#path.push(key)
       if (key === '__proto__') this.#fail('"__proto__" cannot be a key')
       if (value !== null && value !== undefined) copy[key] = this.copy(value)
@@ -74,9 +79,9 @@ class Pruner {
     return copy
   }
 
-  #weigh(weight: number): void {
-    this.#weight += weight
-    if (this.#weight > WEIGHT_MAX) this.#fail('its aliases make it too large')
+  #count(text: string): void {
+    this.#characters += text.length
+    if (this.#characters > CHARACTERS_MAX) this.#fail('its aliases make it too large')
   }
 
   #fail(message: string): never {
