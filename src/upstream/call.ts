@@ -159,7 +159,7 @@ export class Call implements UpstreamCall {
     }
     const link = this.#link
     if (this.#isHeadWritten && link !== null) return this.#stream(link, chunk)
-    this.#keep(chunk.slice())
+    this.#keep(Buffer.from(chunk))
     let hasRoom = true
     if (link === null) hasRoom = this.#keptBytes < KEEP_BYTES_MAX
     else if (this.#isBodyEnded || this.#keptBytes >= HOLD_BYTES_MAX) hasRoom = this.#flush(link)
@@ -276,7 +276,7 @@ export class Call implements UpstreamCall {
       copy = chunkOf(chunk)
       piece = copy.subarray(copy.byteLength - 2 - chunk.byteLength, copy.byteLength - 2)
     } else {
-      copy = chunk.slice()
+      copy = Buffer.from(chunk)
       piece = copy
     }
     if (this.#kept !== null) {

@@ -64,6 +64,7 @@ for (let digit = 0; digit < 16; digit++) {
 }
 const VERSION_PREFIX = Buffer.from('HTTP/1.', 'latin1')
 const CHUNKED = Buffer.from('chunked', 'latin1')
+const KEEP_ALIVE = Buffer.from('keep-alive', 'latin1')
 
 /** Where the values of the head being read begin and end; filled and used within one call. */
 const valueMarks = new Int32Array(2 * FIELDS_MAX)
@@ -472,7 +473,10 @@ export class ResponseParser {
       this.#isChunked = true
       return isWord(CHUNKED, b, start, end) ? '' : 'transfer-encoding other than chunked'
     }
-    if (meaning === CONNECTION) this.#noteConnection(b.toString('latin1', start, end))
+    if (meaning === CONNECTION) {
+      if (isWord(KEEP_ALIVE, b, start, end)) this.#saysKeepAlive = true
+      else this.#noteConnection(b.toString('latin1', start, end))
+    }
     return ''
   }
 
