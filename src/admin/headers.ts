@@ -13,11 +13,6 @@ export function headerText(text: string): string {
   return Buffer.from(flat, 'utf8').toString('latin1')
 }
 
-/** The inverse, for clients. */
-export function textOfHeader(value: string): string {
-  return Buffer.from(value, 'latin1').toString('utf8')
-}
-
 /** True when `Accept` ranks JSON above YAML; YAML is what v1 answers with. RFC 9110 §12.5.1. */
 export function wantsJson({ accept }: IncomingHttpHeaders): boolean {
   if (accept === undefined) return false

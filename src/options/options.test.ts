@@ -186,7 +186,7 @@ it.each<[name: string, given: Given, want: (string | RegExp)[]]>([
   ['a mask for a password', { file: 'basic-auth: {admin: "***"}' }, [/mask/]],
   ['a list as file', { file: '- name: x' }, [/a map of options/]],
   ['broken YAML', { file: 'name: [\n' }, [/^eg\.yaml:\d+:\d+: /]],
-  ['a duplicate key', { file: 'name: a\nname: b' }, [/^eg\.yaml:2:\d+: .*already/]],
+  ['a duplicate key', { file: 'name: a\nname: b' }, [/^eg\.yaml:2:\d+: not valid YAML/]],
   ['no such file', { argv: ['-f', 'gone.yaml'] }, ['config file gone.yaml: no such file']],
   ['a bad name', { argv: ['--name', 'a b'] }, [/^--name: expected 1 to 253 letters/]],
   ['an empty cluster name', { argv: ['--cluster-name='] }, [/^--cluster-name: expected/]],
