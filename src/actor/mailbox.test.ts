@@ -46,7 +46,7 @@ it.each<[Overflow<Item>]>([
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 5 }),
-      fc.array(step, { maxLength: 60 }),
+      fc.array(step, { maxLength: 60, size: 'max' }),
       (capacity, steps) => {
         const losses: string[] = []
         const fast = new Mailbox<Item, { message: Item }>({ capacity, overflow }, (letter, loss) =>

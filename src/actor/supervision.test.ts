@@ -200,3 +200,32 @@ it('a seed replays an interleaving, and other seeds find others', () => {
   expect(trace(1)).toBe(trace(1))
   expect(new Set([1, 2, 3, 4, 5].map(trace)).size).toBeGreaterThan(2)
 })
+
+it('a timer of one life does not ring in the next', () => {
+  const harness = new ActorHarness()
+  const seen: string[] = []
+  let lives = 0
+  const ref = harness.system.spawn<ToWorker>('alarmed', ({ after }) => {
+    lives += 1
+    if (lives === 1) after(5000, { type: 'life' })
+    return {
+      receive: (m) => {
+        seen.push(m.type)
+        if (m.type === 'throw') throw new Error('planted')
+      },
+    }
+  })
+  ref.tell({ type: 'throw' })
+  harness.advance(60_000)
+  expect([lives, seen]).toEqual([2, ['throw']])
+})
+
+it('an actor stopped while it waits for its restart is not started again', () => {
+  const harness = new ActorHarness()
+  const { ref, events } = spawnFragile(harness)
+  ref.tell({ type: 'throw' })
+  harness.run()
+  harness.system.stopAll()
+  harness.advance(60_000)
+  expect(events).toEqual(['start 1', 'stopped 1'])
+})

@@ -11,7 +11,7 @@ export interface HammerData {
   readonly capSlot: RowSlot
   readonly wordSlot: { readonly memory: SharedArrayBuffer; readonly index: number }
   readonly stats: SharedArrayBuffer
-  /** Word 0: threads ready; 1: most permits seen out; 2: permits to keep at the end. */
+  /** Word 0: threads ready; 1: most permits ever out; 2: permits out, counted by the threads. */
   readonly control: SharedArrayBuffer
   readonly threads: number
   readonly keep: number
@@ -24,6 +24,8 @@ export interface HammerResult {
   readonly picks: readonly number[]
 }
 
+const MOST = 1
+const OUT = 2
 const data = workerData as HammerData
 const cap = new NodeCap(data.capSlot, data.worker)
 const { words, base } = wordsAt(data.wordSlot)
@@ -38,19 +40,28 @@ Atomics.notify(control, 0)
 for (let ready = Atomics.load(control, 0); ready < data.threads; ready = Atomics.load(control, 0)) {
   Atomics.wait(control, 0, ready)
 }
+function acquire(): boolean {
+  if (!cap.acquire(data.cap)) return false
+  const out = Atomics.add(control, OUT, 1) + 1
+  for (let most = Atomics.load(control, MOST); out > most; most = Atomics.load(control, MOST)) {
+    Atomics.compareExchange(control, MOST, most, out)
+  }
+  return true
+}
+
+function release(): void {
+  Atomics.sub(control, OUT, 1)
+  cap.release()
+}
+
 for (let round = 0; round < data.rounds; round++) {
   const pick = (Atomics.add(words, base, 1) >>> 0) % 3
   picks[pick] = (picks[pick] as number) + 1
   row.record(200, round % 100, 1, 2)
-  if (!cap.acquire(data.cap)) {
-    refused += 1
-    continue
-  }
-  acquired += 1
-  const total = cap.total
-  if (total > Atomics.load(control, 1)) Atomics.store(control, 1, total)
-  if (round % 3 === 0 || cap.own > 2) while (cap.own > 0) cap.release()
+  if (acquire()) acquired += 1
+  else refused += 1
+  if (round % 3 === 0 || cap.own > 2) while (cap.own > 0) release()
 }
-while (cap.own > data.keep) cap.release()
-while (cap.own < data.keep) cap.acquire(data.cap)
+while (cap.own > data.keep) release()
+while (cap.own < data.keep) acquire()
 parentPort?.postMessage({ acquired, refused, picks } satisfies HammerResult)

@@ -51,7 +51,7 @@ it('NodeCap agrees with counting on one hand, also when workers die', () => {
     worker: fc.integer({ min: 0, max: WORKERS - 1 }),
   })
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
       const memory = new NodeMemory(new VirtualTime(), WORKERS)
       const slot = slotOf(memory, 'caps', 'a')
       const caps = Array.from({ length: WORKERS }, (_, worker) => new NodeCap(slot, worker))

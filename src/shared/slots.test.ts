@@ -87,7 +87,7 @@ it('SlotBroker agrees with a slow twin', () => {
     fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 30_000, 60_000) }),
   )
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 80, size: 'max' }), (steps) => {
       const time = new VirtualTime()
       const fast = wordsBroker(time)
       const slow = new SlowBroker()

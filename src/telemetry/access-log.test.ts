@@ -71,8 +71,13 @@ it.each<[string, line: string, atOnce: number]>([
   expect(disk.writes).toBe(0)
   access.write(line)
   expect(disk.text).toBe(`${line}\n`.repeat(atOnce))
-  time.advance(2000) // the timer of the first line is gone
+  // The timer of the first line is gone: the next line has its own.
+  time.advance(1999)
+  access.write('next')
+  time.advance(1999)
   expect(disk.writes).toBe(1)
+  time.advance(1)
+  expect(disk.writes).toBe(2)
 })
 
 it('a request cannot forge a line', () => {

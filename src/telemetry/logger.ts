@@ -40,9 +40,15 @@ export class FileSink implements LogSink {
 
 const STDERR = 2
 
-/** Lines for people. Synchronous, so that the last words of a dying process come out. */
+/** Synchronous, so that the last words of a dying process come out. */
 export class StderrSink implements LogSink {
+  readonly #format: (record: LogRecord) => string
   #failures = 0
+
+  /** `format`: `textLine`, for people (default), or `jsonLine`. */
+  constructor(format: (record: LogRecord) => string = textLine) {
+    this.#format = format
+  }
 
   /** Records lost, for example because nobody reads the pipe. */
   get failures(): number {
@@ -51,7 +57,7 @@ export class StderrSink implements LogSink {
 
   write(record: LogRecord): void {
     try {
-      fs.writeSync(STDERR, textLine(record))
+      fs.writeSync(STDERR, this.#format(record))
     } catch {
       this.#failures += 1
     }
