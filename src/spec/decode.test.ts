@@ -147,7 +147,7 @@ it.each<[name: string, value: unknown, want: RegExp]>([
   ['endless nesting', nested(100_000), /nested more than 100 levels deep/],
   ['shared nodes that blow up', bomb(), /has more than 500000 values/],
   ['shared text that blows up', Array(100).fill('x'.repeat(200_000)), /make it too large/],
-  ['a million values', Array(1_000_000).fill(1), /has more than 500000 values/],
+  ['a million values', Array(500_001).fill(1), /has more than 500000 values/],
   ['__proto__ as a key', JSON.parse('{"a":{"__proto__":{"x":1}}}'), /a\/__proto__: .* be a key/],
   ['a function', () => 1, /expected a mapping/],
   ['a date', new Date(0), /is required/],
@@ -159,11 +159,11 @@ it.each<[name: string, value: unknown, want: RegExp]>([
 })
 
 it('reports a hundred problems of one sort and counts the rest', () => {
-  const keys = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`key${i}`, i]))
-  const items = Array.from({ length: 50_000 }, () => 3)
+  const keys = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`key${i}`, i]))
+  const items = Array.from({ length: 5000 }, () => 3)
   const lines = linesOf(pipeline, { ...keys, flow: items, filters: [] })
   expect(lines).toHaveLength(202)
-  expect(lines).toContain(': and 49900 more problems of this sort')
+  expect(lines).toContain(': and 4900 more problems of this sort')
 })
 
 const anyField = fc.constantFrom(

@@ -20,7 +20,7 @@ export const duration = leaf<number, DurationOptions, string>(({ min = '0s', max
   const minMs = durationMs(min)
   const maxMs = max === undefined ? Number.POSITIVE_INFINITY : durationMs(max)
   const isBounded = minMs !== 0 || max !== undefined
-  const limits = rangeOf(minMs === 0 && max !== undefined ? '0s' : min, max ?? null)
+  const limits = rangeOf(min, max ?? null)
   return {
     label: 'duration',
     expected: `a duration${isBounded ? ` of ${limits}` : ''} such as "500ms" or "1m30s"`,
@@ -53,30 +53,27 @@ export interface ByteSizeOptions {
 }
 
 /** A number of bytes, or text such as `64KiB` or `10MB`; decodes to bytes. */
-export const byteSize = leaf<number, ByteSizeOptions, number | string>(
-  ({ min = 0, max = Number.MAX_SAFE_INTEGER }) => {
-    const limits = range(min, max === Number.MAX_SAFE_INTEGER ? undefined : max)
-    return {
-      label: 'byte size',
-      expected: `${limits} bytes`,
-      constraints: [
-        `${rangeOf(formatByteSize(min), limits.includes('..') ? formatByteSize(max) : null)} bytes`,
-      ],
-      zod: parsedBy(
-        (value) => {
-          const bytes = typeof value === 'string' ? parseByteSize(value) : value
-          const isSize = typeof bytes === 'number' && Number.isSafeInteger(bytes)
-          return isSize && bytes >= min && bytes <= max ? bytes : new Refusal()
-        },
-        { type: ['integer', 'string'], minimum: min, maximum: max },
-      ),
-      hint: (value) =>
-        typeof value === 'string' && parseByteSize(value) === null
-          ? 'write a plain number, or text such as "64KiB" or "10MB"'
-          : null,
-    }
-  },
-)
+export const byteSize = leaf<number, ByteSizeOptions, number | string>(({ min = 0, max }) => {
+  const isBounded = min !== 0 || max !== undefined
+  const limits = rangeOf(formatByteSize(min), max === undefined ? null : formatByteSize(max))
+  return {
+    label: 'byte size',
+    expected: isBounded ? `${range(min, max)} bytes` : 'a number of bytes',
+    constraints: isBounded ? [limits] : [],
+    zod: parsedBy(
+      (value) => {
+        const bytes = typeof value === 'string' ? parseByteSize(value) : value
+        const isSize = typeof bytes === 'number' && Number.isSafeInteger(bytes)
+        return isSize && bytes >= min && bytes <= (max ?? bytes) ? bytes : new Refusal()
+      },
+      { type: ['integer', 'string'], minimum: min, ...(max === undefined ? {} : { maximum: max }) },
+    ),
+    hint: (value) =>
+      typeof value === 'string' && parseByteSize(value) === null
+        ? 'write a plain number, or text such as "64KiB" or "10MB"'
+        : null,
+  }
+})
 
 /** RE2 syntax, so that matching takes linear time; decodes to its source. */
 export const regexp = leaf<string>(() => ({

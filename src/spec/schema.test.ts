@@ -162,7 +162,7 @@ it.each<[name: string, schema: s.Schema<unknown>, value: unknown, want: string]>
     'expected 1..1048576 bytes, got "1k"; write a plain number, or text such as "64KiB" or "10MB"',
   ],
   ['a large size', s.byteSize({ doc, max: 10 }), '1KiB', 'expected 0..10 bytes, got "1KiB"'],
-  ['part of a byte', s.byteSize({ doc }), 1.5, 'expected at least 0 bytes, got 1.5'],
+  ['part of a byte', s.byteSize({ doc }), 1.5, 'expected a number of bytes, got 1.5'],
   ['a slash in a name', s.urlName({ doc }), 'a/b', `expected ${NAME}, got "a/b"`],
   [
     'a name with a line break at its end',

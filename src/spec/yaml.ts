@@ -22,7 +22,7 @@ export interface YamlOptions {
 }
 
 export const YAML_BYTES_MAX = 4 * 1024 * 1024
-export const YAML_DEPTH_MAX = 100
+const YAML_DEPTH_MAX = 100
 const ALIASES_MAX = 100
 
 export interface YamlDocument {
