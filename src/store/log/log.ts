@@ -35,6 +35,9 @@ import { ZeroFiller } from './zero-filler.js'
 
 const META_FILE = 'meta'
 const RESERVE_FILE = 'reserve'
+/** Records of a write are put together here first. */
+const SCRATCH_BYTES = 4 * 1024
+const SCRATCH_BYTES_KEPT = 1024 * 1024
 export const RESERVE_BYTES = 32 * 1024 * 1024
 
 export interface LogOptions {
@@ -74,7 +77,7 @@ export class Log {
   #synced: Position = { segment: 1, offset: 0 }
   #hardState: HardState
   #lastIndex = 0
-  #scratch: Buffer = Buffer.alloc(64 * 1024)
+  #scratch: Buffer = Buffer.alloc(SCRATCH_BYTES)
   #scratchUsed = 0
   #reserveHeld = false
 
@@ -234,7 +237,7 @@ export class Log {
       this.#disk.write(this.#file, from, this.#scratch.subarray(0, this.#scratchUsed))
       this.#scratchUsed = 0
       // A rare large write should not keep its memory.
-      if (this.#scratch.length > 1024 * 1024) this.#scratch = Buffer.alloc(64 * 1024)
+      if (this.#scratch.length > SCRATCH_BYTES_KEPT) this.#scratch = Buffer.alloc(SCRATCH_BYTES)
     }
     this.#disk.datasync(this.#file)
     this.#synced = this.#end
@@ -296,7 +299,7 @@ export class Log {
   }
 
   #zeroFrom(offset: number): void {
-    const zeros = Buffer.alloc(1024 * 1024)
+    const zeros = Buffer.alloc(Math.min(1024 * 1024, this.#segmentBytes - offset))
     for (let at = offset; at < this.#segmentBytes; at += zeros.length) {
       this.#disk.write(this.#file, at, zeros.subarray(0, this.#segmentBytes - at))
     }

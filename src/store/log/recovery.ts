@@ -63,6 +63,8 @@ class Scan {
   readonly #numbers: number[]
   readonly #segments: SegmentInfo[] = []
   #entries: LogEntry[] = []
+  /** Terms only grow along the log, also where entries replace others. */
+  #lastTerm = 0
   #hardState: HardState = { term: 0, vote: '' }
   #end: Position
   #proven: Position
@@ -149,6 +151,8 @@ class Scan {
     if (index < firstIndex || index > firstIndex + this.#entries.length) {
       throw this.#damaged(`entry ${index} does not follow the one before it`)
     }
+    if (term < this.#lastTerm) throw this.#damaged(`entry ${index} is of an earlier term`)
+    this.#lastTerm = term
     this.#entries.length = index - firstIndex
     this.#entries.push({ index, term, type: record.entryType, payload })
     info.maxIndex = Math.max(info.maxIndex, index)

@@ -45,13 +45,14 @@ export function* snapshotChunks(
   }
   yield head.finish()
 
-  let chunk = new ByteWriter(CHUNK_BYTES)
+  let chunk = new ByteWriter()
+  const chunkCapacity = CHUNK_BYTES + CHUNK_BYTES / 8
   for (const item of items) {
     if (chunk.length === 0) chunk.byte(CHUNK.items)
     writeItem(chunk, item)
     if (chunk.length < CHUNK_BYTES) continue
     yield chunk.finish()
-    chunk = new ByteWriter(CHUNK_BYTES)
+    chunk = new ByteWriter(chunkCapacity)
   }
   if (chunk.length > 0) yield chunk.finish()
 }
