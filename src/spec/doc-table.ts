@@ -1,6 +1,6 @@
 import { nodeOf, type ObjectNode, type Schema, type SchemaNode, type UnionNode } from './node.js'
 
-export interface DocRow {
+interface DocRow {
   /** From the top, as in `rules[].paths[].backend`; `.*` stands for any key of a map. */
   readonly path: string
   /** The last step of the path. */

@@ -35,7 +35,7 @@ interface Common {
   readonly zod: z.ZodType
 }
 
-export interface LeafNode extends Common {
+interface LeafNode extends Common {
   readonly type: 'leaf'
   /** Advice for a value that was refused, or null. */
   readonly hint: (value: unknown) => string | null
@@ -54,7 +54,7 @@ export interface ListNode extends Common {
   readonly uniqueBy: string | null
 }
 
-export interface MapNode extends Common {
+interface MapNode extends Common {
   readonly type: 'map'
   readonly key: SchemaNode
   readonly value: SchemaNode

@@ -41,7 +41,7 @@ export {
   url,
   urlName,
 } from './formats.js'
-export type { Path, Schema, SpecOf, SpecProblem } from './node.js'
+export type { Schema, SpecOf, SpecProblem } from './node.js'
 
 export interface StringOptions {
   /** Least and greatest number of characters (UTF-16 code units). */

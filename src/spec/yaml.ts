@@ -10,8 +10,6 @@ import {
 import type { Path } from './node.js'
 import { Lines, locate, type Position } from './position.js'
 
-export type { Position } from './position.js'
-
 export interface YamlOptions {
   /** Largest text in bytes of UTF-8. Default 4 MiB. */
   readonly bytesMax?: number
