@@ -12,7 +12,7 @@ import type {
   UpstreamRequest,
   UpstreamServer,
 } from './contract.js'
-import { Resolver, type SystemLookup } from './resolver.js'
+import { type SystemLookup, SystemResolver } from './resolver.js'
 import { type Peer, ScriptedServer, TEST_CERT, turns, until } from './scripted-server.fixture.js'
 
 /** Writes down what it is told, and does what the test put into `during`. */
@@ -108,7 +108,8 @@ async function withRig(options: RigOptions, test: (rig: Rig) => Promise<void>): 
   const backend = isTls ? await ScriptedServer.listenTls() : await ScriptedServer.listen()
   const time = new VirtualTime()
   const timers = new TimerWheel(time)
-  const resolver = lookup === undefined ? new Resolver(time) : new Resolver(time, lookup)
+  const resolver =
+    lookup === undefined ? new SystemResolver(time) : new SystemResolver(time, lookup)
   const client = new HttpUpstreamClient({ timers, resolver, idleMax })
   const scheme = isTls ? 'https' : 'http'
   const server = client.acquire({ scheme, host, port: backend.port }, rest)

@@ -14,7 +14,7 @@ import type {
 } from './contract.js'
 import { failLater, type PoolContext, ServerPool } from './pool.js'
 import { buildRequestHead } from './request-head.js'
-import type { Resolver } from './resolver.js'
+import type { SystemResolver } from './resolver.js'
 
 const DEFAULT_TLS: ServerTls = Object.freeze({
   verify: true,
@@ -42,7 +42,7 @@ const IDLE_MAX = 10_240
 export interface UpstreamClientOptions {
   /** Its driver calls `advance` every few milliseconds. */
   readonly timers: TimerWheel
-  readonly resolver: Resolver
+  readonly resolver: SystemResolver
   /** Idle connections over all servers. Default 10 240. */
   readonly idleMax?: number
 }
@@ -50,7 +50,7 @@ export interface UpstreamClientOptions {
 /** The HTTP/1.1 client of one worker. */
 export class HttpUpstreamClient implements UpstreamClient, PoolContext {
   readonly timers: TimerWheel
-  readonly resolver: Resolver
+  readonly resolver: SystemResolver
   readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES)
   readonly idleMax: number
   idleCount = 0

@@ -1,7 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type SecureContext } from 'node:tls'
 import type { ServerOrigin, ServerTls } from './contract.js'
-import type { Resolver } from './resolver.js'
+import type { SystemResolver } from './resolver.js'
 
 /** First probe of an idle TCP connection that has lost its peer without a word. */
 const TCP_KEEP_ALIVE_MS = 60_000
@@ -9,7 +9,7 @@ const TCP_KEEP_ALIVE_MS = 60_000
 export interface DialOptions {
   readonly origin: ServerOrigin
   readonly tls: ServerTls
-  readonly resolver: Resolver
+  readonly resolver: SystemResolver
   /** Filled by every read; shared by all connections, so used up before `onRead` returns. */
   readonly readBuffer: Uint8Array
   /** Null for http. */

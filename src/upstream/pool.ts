@@ -20,7 +20,7 @@ import type {
   UpstreamServer,
 } from './contract.js'
 import { dial } from './dial.js'
-import type { Resolver } from './resolver.js'
+import type { SystemResolver } from './resolver.js'
 import { hostFieldOf } from './server-url.js'
 
 /** How often a name in use is looked up again. */
@@ -32,7 +32,7 @@ const ADDRESS_LOST_MS = 10_000
 export interface PoolContext {
   readonly timers: TimerWheel
   readonly readBuffer: Buffer
-  readonly resolver: Resolver
+  readonly resolver: SystemResolver
   /** Idle connections of all pools together; kept by the pools. */
   idleCount: number
   readonly idleMax: number
@@ -266,6 +266,7 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
     call.previous = null
     call.waitingAt = null
     this.#queued -= 1
+    if (this.#queued === 0) this.#context.timers.stop(this.#queueTimer)
     return call
   }
 

@@ -1,14 +1,14 @@
 import type { LookupAddress } from 'node:dns'
 import { expect, it } from 'vitest'
 import { VirtualTime } from '../lib/clock.js'
-import { Resolver } from './resolver.js'
+import { SystemResolver } from './resolver.js'
 
 /** A resolver whose system answers when told to. */
 function setUp() {
   const time = new VirtualTime()
   const asked: string[] = []
   const pending: ((error: Error | null, addresses: LookupAddress[]) => void)[] = []
-  const resolver = new Resolver(time, (name, _options, done) => {
+  const resolver = new SystemResolver(time, (name, _options, done) => {
     asked.push(name)
     pending.push(done as (error: Error | null, addresses: LookupAddress[]) => void)
   })

@@ -25,7 +25,7 @@ interface Entry {
 }
 
 /** Names to addresses through the system's resolver, remembered for a few seconds. */
-export class Resolver {
+export class SystemResolver {
   readonly #clock: Clock
   readonly #lookup: SystemLookup
   readonly #entries = new Map<string, Entry>()
