@@ -110,25 +110,24 @@ const APPLY: Writing = {
 
 const pathOf = (name: string): string => `/objects/${encodeURIComponent(name)}`
 
-const collect = (value: string, before: string[]): string[] => [...before, value]
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
 
 function write(io: CliIo, writing: Writing): Command {
   return new Command(writing.verb)
     .description(writing.description)
-    .option('-f, --file <path>', 'YAML file, again for more; "-" or none reads stdin', collect, [])
-    .option('--dry-run', 'check on the server, change nothing', false)
+    .option('-f, --file <path>', 'YAML file, again for more; "-" or none reads stdin', collect)
+    .option('--dry-run', 'check on the server, change nothing')
     .addHelpText(
       'after',
       `\nA file may hold several objects, parted by "---". When one is refused, none is written.\n\nExample:\n  ${writing.example}`,
     )
-    .action(async (options: { file: string[]; dryRun: boolean }, command: Command) => {
+    .action(async (options: { file?: string[]; dryRun?: boolean }, command: Command) => {
       const session = openSession(io, command)
-      const documents = await readObjects(io, options.file, writing.verb !== 'create')
+      const documents = await readObjects(io, options.file ?? [], writing.verb !== 'create')
       // A single one is checked by sending it.
-      if (options.dryRun || documents.length > 1) {
-        await checkAll(session, writing, documents, !options.dryRun)
-      }
-      if (!options.dryRun) await sendAll(session, writing, documents)
+      const isTrial = options.dryRun === true
+      if (isTrial || documents.length > 1) await checkAll(session, writing, documents, !isTrial)
+      if (!isTrial) await sendAll(session, writing, documents)
       else for (const document of documents) session.note(`${labelOf(document)} is valid`)
     })
 }
