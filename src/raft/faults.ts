@@ -18,7 +18,7 @@ export interface Faults {
   readonly quorumOffByOne?: boolean
   /** An entry of an older term is committed by counting (§3.6.2). */
   readonly commitOldTerm?: boolean
-  /** The follower commits what the leader committed, whether it has it or not (Figure 2). */
+  /** Heartbeats carry a commit index beyond what the follower is known to share (§3.5). */
   readonly commitUnmatched?: boolean
   /** Appends and votes are answered before they are durable (§3.8). */
   readonly replyBeforeDurable?: boolean

@@ -834,8 +834,7 @@ export class Raft {
     }
     log.merge(entries)
     const matched = prevIndex + entries.length
-    const known = this.#faults.commitUnmatched === true ? log.lastIndex : matched
-    log.commitTo(Math.min(message.commit, known))
+    log.commitTo(Math.min(message.commit, matched))
     this.#acceptAppend(message.from, matched)
   }
 
@@ -1005,7 +1004,8 @@ export class Raft {
     for (const peer of this.#progress.values()) {
       if (peer.id === this.id) continue
       // Never more than the follower is known to hold: it takes this without looking at its log.
-      const commit = Math.min(peer.match, this.#log.commit)
+      const careless = this.#faults.commitUnmatched === true
+      const commit = careless ? this.#log.commit : Math.min(peer.match, this.#log.commit)
       peer.sentCommit = Math.max(peer.sentCommit, commit)
       this.#outbox.push({
         type: 'heartbeat',

@@ -45,7 +45,7 @@ export const ROUGH: Weather = {
   dropPercent: 5,
   doublePercent: 5,
   delayTicksMax: 3,
-  diskTicksMax: 2,
+  diskTicksMax: 4,
   crash: 12,
   downTicksMax: 25,
   partition: 15,
@@ -84,6 +84,8 @@ export interface ClusterOptions {
   readonly faults?: Faults
   readonly preVote?: boolean
   readonly checkQuorum?: boolean
+  /** Default 150: about four entries; 1 makes each entry its own append. */
+  readonly appendBytesMax?: number
 }
 
 type Packet =
@@ -103,6 +105,8 @@ interface Node {
   raft: Raft | null
   /** Tick at which a crashed node comes back. */
   backAt: number
+  /** Drawn at each start: some disks are slow. */
+  diskTicksMax: number
   writes: { task: AppendTask; dueAt: number; bytes: Uint8Array | null }[]
   digest: number
   applied: number
@@ -113,6 +117,8 @@ interface Node {
   asked: Map<number, Set<NodeId>>
   timeoutNowTerm: number
   heardTicks: number
+  /** Newest term this node led. */
+  ledFrom: number
   senders: Map<NodeId, { sender: SnapshotSender; bytes: Uint8Array }>
   receivers: Map<NodeId, { receiver: SnapshotReceiver; bytes: number[] }>
   received: Uint8Array | null
@@ -190,7 +196,10 @@ export class SimCluster {
   heal(): void {
     this.#weather = CALM
     this.#cut.clear()
-    for (const node of this.#nodes.values()) node.backAt = this.#now
+    for (const node of this.#nodes.values()) {
+      node.backAt = this.#now
+      node.diskTicksMax = 0
+    }
   }
 
   /**
@@ -386,6 +395,7 @@ export class SimCluster {
       disk: new SimDisk(start, encodeState(start.snapshot.index)),
       raft: null,
       backAt: 0,
+      diskTicksMax: 0,
       writes: [],
       digest: 0,
       applied: 0,
@@ -395,6 +405,7 @@ export class SimCluster {
       asked: new Map(),
       timeoutNowTerm: 0,
       heardTicks: 0,
+      ledFrom: 0,
       senders: new Map(),
       receivers: new Map(),
       received: null,
@@ -404,6 +415,7 @@ export class SimCluster {
   }
 
   #boot(node: Node): void {
+    node.diskTicksMax = this.#random(this.#weather.diskTicksMax + 1)
     const start = node.disk.start()
     const { meta, bytes } = node.disk.snapshot
     node.digest = decodeState(bytes)
@@ -419,7 +431,7 @@ export class SimCluster {
       preVote,
       checkQuorum,
       // Small, so that the limits are met all the time.
-      appendBytesMax: 150,
+      appendBytesMax: this.#options.appendBytesMax ?? 150,
       inflightCountMax: 3,
       inflightBytesMax: 400,
       uncommittedBytesMax: 1500,
@@ -430,8 +442,12 @@ export class SimCluster {
           throw new SafetyViolation(`${node.id} lost ${event.acknowledged}, has ${event.last}`)
         }
         if (event.type !== 'role') return
-        if (event.role === 'leader') this.checker.leads(node.id, event.term, node.raft!)
-        else if (event.role === 'candidate' && preVote && node.timeoutNowTerm !== event.term - 1) {
+        if (event.role === 'leader') {
+          this.#noteCommits(node)
+          node.ledFrom = event.term
+          this.checker.leads(node.id, event.term, node.raft!)
+        }
+        if (event.role === 'candidate' && preVote && node.timeoutNowTerm !== event.term - 1) {
           const asked = node.asked.get(event.term) ?? new Set()
           this.checker.campaigns(node.id, event.term, node.raft!.status().config, asked)
         }
@@ -474,7 +490,7 @@ export class SimCluster {
         this.checker.holds(node.id, append.entries, raft.termAtForTest(before))
       }
       const bytes = append.snapshot === null ? null : node.received
-      const dueAt = this.#now + this.#random(this.#weather.diskTicksMax + 1)
+      const dueAt = this.#now + this.#random(node.diskTicksMax + 1)
       node.writes.push({ task: append, dueAt, bytes })
     }
     for (const { to, message } of ready.transfers) {
@@ -507,7 +523,14 @@ export class SimCluster {
   }
 
   #noteCommits(node: Node): void {
-    const { commit } = node.raft!.status()
+    const { commit, role, term } = node.raft!.status()
+    if (role === 'leader' && node.ledFrom === term && commit > node.commitSeen) {
+      const own = node.raft!.termAtForTest(commit)
+      this.checker.claim(
+        own === term,
+        () => `§5.4.2: ${node.id} commits ${commit}@${own} in ${term}`,
+      )
+    }
     for (let index = node.commitSeen + 1; index <= commit; index++) {
       const term = node.raft!.termAtForTest(index)
       if (term >= 0) this.checker.commits(node.id, index, term)

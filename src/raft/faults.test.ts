@@ -1,0 +1,65 @@
+import { expect, it } from 'vitest'
+import { Prng } from '../lib/prng.js'
+import type { Faults } from './faults.js'
+import { RaftAssertionError } from './raft.js'
+import { SafetyViolation } from './testing/checker.js'
+import { type ClusterOptions, SimCluster, type Weather } from './testing/cluster.js'
+
+type Shape = Partial<Omit<ClusterOptions, 'random' | 'weather' | 'faults'>>
+
+/** What was noticed in one run, or null. */
+function run(seed: number, faults: Faults, weather: Partial<Weather>, shape: Shape): string | null {
+  const prng = new Prng(seed)
+  const random = (below: number) => prng.below(below)
+  const cluster = new SimCluster({
+    nodes: 3 + prng.below(3),
+    ...shape,
+    random,
+    weather,
+    faults,
+  })
+  try {
+    for (let tick = 0; tick < 500; tick++) cluster.tick()
+    cluster.heal()
+    cluster.recover(400)
+  } catch (error) {
+    if (error instanceof SafetyViolation || error instanceof RaftAssertionError) {
+      return error.message
+    }
+    throw error
+  }
+  return null
+}
+
+const still: Partial<Weather> = { confChange: 0, snapshot: 0, transfer: 0 }
+const unasked: Shape = { nodes: 3, preVote: false, checkQuorum: false }
+
+/** Weather that brings the bug out soon; most need no special one. */
+it.each<[bug: keyof Faults, weather: Partial<Weather>, shape: Shape]>([
+  ['voteNotPersisted', { ...still, crash: 150, downTicksMax: 1, diskTicksMax: 0 }, unasked],
+  ['voteTwice', {}, {}],
+  ['voteForStaleLog', {}, {}],
+  ['preVoteIgnored', {}, {}],
+  ['stickinessIgnored', { meddle: 60 }, {}],
+  ['quorumOffByOne', {}, {}],
+  ['commitOldTerm', { ...still, partition: 60, propose: 900 }, { appendBytesMax: 1 }],
+  ['commitUnmatched', {}, {}],
+  ['replyBeforeDurable', {}, {}],
+  ['selfAckBeforeDurable', { ...still, crash: 20, downTicksMax: 1, diskTicksMax: 20 }, unasked],
+  ['keepConflictingSuffix', {}, {}],
+  ['snapshotOverNewerLog', {}, {}],
+  ['staleRead', { ...still, crash: 0, partition: 40, read: 900, propose: 900 }, unasked],
+  ['learnerVotes', {}, {}],
+  ['jointNewHalfOnly', {}, {}],
+  ['confChangeOverlap', {}, {}],
+])('a bug is noticed: %s', (bug, weather, shape) => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const noticed = run(seed, { [bug]: true }, weather, shape)
+    if (noticed === null) continue
+    if (process.env['SHOW'] !== undefined) console.log(`${bug} seed ${seed}: ${noticed}`)
+    // And it was the bug that was noticed, not something else.
+    expect(run(seed, {}, weather, shape)).toBeNull()
+    return
+  }
+  expect.fail(`${bug} was not noticed`)
+})
