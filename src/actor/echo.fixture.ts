@@ -22,7 +22,11 @@ export type ToEcho =
   | ({ readonly type: 'incarnation' } & Asks<number>)
   | ({ readonly type: 'keep' } & Asks<void>)
   | { readonly type: 'exit'; readonly code: number }
+  | { readonly type: 'last-words'; readonly count: number }
   | { readonly type: 'throw' }
+
+/** What it may say unasked. */
+export type FromEcho = { readonly type: 'word'; readonly n: number }
 
 class Echo implements Actor<ToEcho> {
   receive(m: ToEcho, reply: Reply): void {
@@ -41,7 +45,10 @@ class Echo implements Actor<ToEcho> {
     else if (m.type === 'incarnation') reply.for(m).ok(data.incarnation)
     else if (m.type === 'keep') kept.push(reply)
     else if (m.type === 'exit') process.exit(m.code)
-    else if (m.type === 'throw') setImmediate(() => assert(false, 'planted outside of any actor'))
+    else if (m.type === 'last-words') {
+      for (let n = 1; n <= m.count; n++) link.remote.tell({ type: 'word', n })
+      process.exit(1)
+    } else if (m.type === 'throw') setImmediate(() => assert(false, 'planted outside of any actor'))
     else unreachable(m)
   }
 }
@@ -51,4 +58,5 @@ const data = workerData as ThreadData<'main', null>
 const log = new MemoryLogger()
 const system = new ActorSystem({ time: systemTime, log, escalated: () => process.exit(1) })
 const echo = system.spawn<ToEcho>('echo', () => new Echo(), { restarts: { backoffMinMs: 1 } })
-new PortLink(data.ports.main, { name: 'tests', time: systemTime, log }).serve(echo)
+const link = new PortLink<FromEcho>(data.ports.main, { name: 'tests', time: systemTime, log })
+link.serve(echo)

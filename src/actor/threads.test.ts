@@ -1,11 +1,14 @@
 import { MessageChannel } from 'node:worker_threads'
 import { expect, it } from 'vitest'
-import { systemTime } from '../lib/clock.js'
+import { systemTime, VirtualTime } from '../lib/clock.js'
 import { compileThreadFixture } from '../lib/thread-fixture.js'
 import { MemoryLogger } from '../telemetry/memory-log.js'
-import type { ToEcho } from './echo.fixture.js'
+import type { ActorRef } from './actor.js'
+import { encode, TELL } from './codec.js'
+import type { FromEcho, ToEcho } from './echo.fixture.js'
 import { PortLink } from './link.js'
 import type { RestartOptions } from './restarts.js'
+import { ActorSystem } from './system.js'
 import { type Incarnation, ThreadSupervisor } from './threads.js'
 
 const url = await compileThreadFixture(new URL('./echo.fixture.ts', import.meta.url))
@@ -23,7 +26,15 @@ class Echoes {
   readonly gaveUp: Promise<void>
   readonly supervisor: ThreadSupervisor<'main', null>
   link!: PortLink<ToEcho>
+  readonly words: number[] = []
   #started: () => void = () => {}
+  readonly #listener: ActorRef<FromEcho> = new ActorSystem({
+    time: systemTime,
+    log: this.log,
+    escalated: () => {},
+  }).spawn<FromEcho>('listener', () => ({ receive: (m) => this.words.push(m.n) }), {
+    mailbox: { capacity: 10_000, overflow: { policy: 'refuse' } },
+  })
 
   constructor(restarts: RestartOptions = { backoffMinMs: 1 }) {
     let gaveUp = (): void => {}
@@ -61,6 +72,7 @@ class Echoes {
   #onStarted(incarnation: Incarnation<'main'>): void {
     const { log } = this
     this.link = new PortLink(incarnation.ports.main, { name: 'echo', time: systemTime, log })
+    this.link.serve(this.#listener)
     this.#started()
   }
 }
@@ -117,6 +129,41 @@ it('an uncaught throw ends the thread, is reported with its error, and costs one
     restartInMs: 1,
   })
   expect(await echoes.link.remote.ask({ type: 'incarnation' }, 5000)).toBe(2)
+})
+
+it('the last words of a thread are heard before its end is handled', async () => {
+  const echoes = new Echoes({ restartsMax: 0 })
+  echoes.link.remote.tell({ type: 'last-words', count: 5000 })
+  await echoes.gaveUp
+  expect(echoes.words).toHaveLength(5000)
+  expect(echoes.words.at(-1)).toBe(5000)
+})
+
+it('a port that nobody reads does not keep the end from being handled', async () => {
+  const time = new VirtualTime()
+  let ended = (): void => {}
+  const end = new Promise<void>((resolve) => {
+    ended = resolve
+  })
+  const supervisor = new ThreadSupervisor<'main', null>({
+    url,
+    name: 'deaf',
+    channels: ['main'],
+    time,
+    log: new MemoryLogger(),
+    data: () => null,
+    started: ({ ports, thread }) => {
+      ports.main.postMessage(encode([TELL, { type: 'last-words', count: 10 }]).parcel)
+      thread.terminateAsLastResort()
+    },
+    ended,
+    gaveUp: () => {},
+  })
+  supervisor.start()
+  while (supervisor.current !== null) await new Promise((resolve) => setImmediate(resolve))
+  time.advance(1000)
+  await end
+  await supervisor.stop()
 })
 
 it('a thread that ends too often stays down', async () => {

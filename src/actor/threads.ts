@@ -84,10 +84,19 @@ export interface ThreadSupervisorOptions<P extends string, D> {
   data(incarnation: number): D
   /** An incarnation was started. Attach to its ports in this call. */
   started(incarnation: Incarnation<P>): void
-  /** It has ended, for whatever reason; its ports are closed. Clean up what it held. */
+  /** It has ended, for whatever reason; what it sent has been received. Clean up what it held. */
   ended(incarnation: Incarnation<P>, code: number, thrown: unknown): void
   /** It ended too often and stays down. */
   gaveUp(): void
+}
+
+/** A port that its owner does not read is closed this long after the thread has ended. */
+const DRAIN_MS = 1000
+
+function closeOf(port: MessagePort): Promise<void> {
+  return new Promise((resolve) => {
+    port.once('close', resolve)
+  })
 }
 
 /**
@@ -102,6 +111,8 @@ export class ThreadSupervisor<P extends string, D> {
   #current: Incarnation<P> | null = null
   #number = 0
   #stopping = false
+  /** From the start of an incarnation until all of its end has been handled. */
+  #alive = false
   #restart: Timer | null = null
 
   constructor(options: ThreadSupervisorOptions<P, D>) {
@@ -119,6 +130,7 @@ export class ThreadSupervisor<P extends string, D> {
 
   start(): void {
     this.#restart = null
+    this.#alive = true
     this.#number += 1
     const number = this.#number
     const { url, name, channels, resourceLimits, execArgv } = this.#options
@@ -129,6 +141,7 @@ export class ThreadSupervisor<P extends string, D> {
       ours[channel] = port1
       theirs[channel] = port2
     }
+    const drained = Promise.all(Object.values<MessagePort>(ours).map(closeOf))
     const data = this.#options.data(number)
     const workerData: ThreadData<P, D> = { incarnation: number, ports: theirs, data }
     let thrown: unknown = null
@@ -143,7 +156,7 @@ export class ThreadSupervisor<P extends string, D> {
       },
       (event) => {
         if (event.type === 'failed') thrown = event.thrown
-        else if (event.type === 'exited') this.#onExit(incarnation, event.code, thrown)
+        else if (event.type === 'exited') this.#onExit(incarnation, event.code, thrown, drained)
       },
     )
     const incarnation: Incarnation<P> = { number, thread, ports: ours }
@@ -155,14 +168,33 @@ export class ThreadSupervisor<P extends string, D> {
   stop(): Promise<void> {
     this.#stopping = true
     this.#restart?.cancel()
-    if (this.#current === null) this.#resolveStopped()
+    if (!this.#alive) this.#resolveStopped()
     return this.#stopped
   }
 
-  #onExit(incarnation: Incarnation<P>, code: number, thrown: unknown): void {
-    const { name, time, log, ended, gaveUp } = this.#options
-    for (const port of Object.values<MessagePort>(incarnation.ports)) port.close()
+  /**
+   * Its ports close by themselves, once its last words have been read; closing them now would lose
+   * those (measured: 19,000 of 20,000 messages).
+   */
+  #onExit(
+    incarnation: Incarnation<P>,
+    code: number,
+    thrown: unknown,
+    drained: Promise<unknown>,
+  ): void {
     this.#current = null
+    const deadline = this.#options.time.after(DRAIN_MS, () => {
+      for (const port of Object.values<MessagePort>(incarnation.ports)) port.close()
+    })
+    void drained.then(() => {
+      deadline.cancel()
+      this.#onEnd(incarnation, code, thrown)
+    })
+  }
+
+  #onEnd(incarnation: Incarnation<P>, code: number, thrown: unknown): void {
+    const { name, time, log, ended, gaveUp } = this.#options
+    this.#alive = false
     if (this.#stopping) {
       ended(incarnation, code, thrown)
       this.#resolveStopped()
