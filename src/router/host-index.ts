@@ -63,6 +63,10 @@ export class HostIndex {
     return found
   }
 
+  rememberedForTest(): number {
+    return this.#found.size
+  }
+
   #search(host: string): PathIndex[] {
     const found = [this.#everywhere]
     const lower = host.toLowerCase()

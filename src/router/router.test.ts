@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { Headers } from '../http/headers.js'
 import { HttpRequest } from '../http/message.js'
 import { Prng } from '../lib/prng.js'
+import { HostIndex } from './host-index.js'
 import {
   buildRouter,
   compileRouter,
@@ -146,10 +147,16 @@ it.each<[condition: Partial<RuleSpec>, host: string, want: boolean]>([
 })
 
 it('remembers a bounded number of hosts and still finds the right rule', () => {
-  const router = routerOf({ rules: [{ host: 'a.com', ...paths({ backend: 'x' }) }] })
-  for (let i = 0; i < 5000; i++) expect(ask(router, { host: `h${i}` })).toBe(404)
-  expect(ask(router, { host: 'a.com' })).toBe('x')
-  expect(ask(router, { host: `${'h'.repeat(5000)}` })).toBe(404)
+  const hosts = new HostIndex()
+  const [paths] = hosts.groupsOf({ host: 'a.com' })
+  hosts.freeze()
+  for (let i = 0; i < 5000; i++) expect(hosts.find(`h${i}`)).not.toContain(paths)
+  expect(hosts.find('a.com')).toContain(paths)
+  expect(hosts.rememberedForTest()).toBeGreaterThan(0)
+  expect(hosts.rememberedForTest()).toBeLessThanOrEqual(1024)
+  const before = hosts.rememberedForTest()
+  hosts.find('h'.repeat(5000))
+  expect(hosts.rememberedForTest()).toBe(before)
 })
 
 const BY_HEADER: RuleSpec = paths(
