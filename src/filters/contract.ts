@@ -1,6 +1,7 @@
 import type { Exchange, Scope } from '../http/exchange.js'
 import type { Template } from '../http/template.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
+import type { UpstreamClient } from '../upstream/contract.js'
 import type { NodeWords, StatsRow } from '../shared/contract.js'
 import type { Schema } from '../spec/schema.js'
 import type { Logger } from '../telemetry/log.js'
@@ -39,6 +40,7 @@ export interface FilterContext {
   readonly name: string
   readonly timers: TimerWheel
   readonly log: Logger
+  readonly upstream: UpstreamClient
   /** Compiles a text with `[[filter.NAME.req.…]]` variables; one that `templates(spec)` named. */
   template(text: string): Template
   /** Words that every worker of the node sees; `key` is one of what `shared(spec)` named. */
@@ -72,6 +74,8 @@ export interface FilterKind<S = unknown> {
   shared?(spec: S): readonly string[]
   /** Keys of the statistics rows the filter fills, as they appear in its status. */
   stats?(spec: S): readonly string[]
+  /** What the pipeline's status shows for the filter; null (the default): nothing. */
+  status?(spec: S, stat: (key: string) => unknown): Readonly<Record<string, unknown>>
   /** Only a worker that runs the filter loads this. */
   load(): Promise<FilterModule<S>>
 }

@@ -14,6 +14,7 @@ import {
 } from './exchange.js'
 
 class RecordingEngine implements Engine {
+  readonly name = 'recording'
   readonly log: string[] = []
 
   advance(_ex: Exchange, code: number): void {

@@ -22,6 +22,7 @@ export type ExchangeState = 0 | 1 | 2 | 3 | 4
 
 /** What runs an exchange: a pipeline. */
 export interface Engine {
+  readonly name: string
   /** Goes on after the filter that waited, as if it had returned `code` now. */
   advance(ex: Exchange, code: number): void
   /** Something threw on behalf of `ex`. */
@@ -97,6 +98,8 @@ export class Exchange {
   waiting: Cancellable | null = null
   /** Milliseconds on the monotonic clock when the head was complete. */
   startedMs = 0
+  /** The route taken, as configured; for the statistics. */
+  pattern = ''
   /** Bytes of body received and sent; for the statistics. */
   bodyBytesIn = 0
   bodyBytesOut = 0
@@ -120,12 +123,18 @@ export class Exchange {
     this.captured = null
     this.waiting = null
     this.startedMs = 0
+    this.pattern = ''
     this.bodyBytesIn = 0
     this.bodyBytesOut = 0
     this.looping = false
     this.resumedWith = SUSPENDED
     this.#ticket += 1
     this.#realIp = null
+  }
+
+  /** True when the client went away before the answer was complete. */
+  get isAborted(): boolean {
+    return this.state === ABORTED
   }
 
   /** For a filter about to return SUSPENDED: the number with which it may resume, once. */

@@ -107,7 +107,7 @@ function rereadOddValues(req: UwsRequest, request: HttpRequest): boolean {
     if (request.headers.values(name).length > 1) return false
     const exact = req.getHeader(name)
     // Text beyond Latin-1 can only be a decoded value: then its bytes are known all the same.
-    const bytes = /[^\x00-\xff]/.test(exact) ? toLatin1(exact) : exact
+    const bytes = /[\u0100-\uffff]/.test(exact) ? toLatin1(exact) : exact
     if (CONTROL.test(bytes) || bytes.includes('\ufffd')) return false
     flat[i + 1] = bytes
     if (name === 'host') return false

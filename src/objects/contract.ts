@@ -1,8 +1,11 @@
 import type { TimerWheel } from '../lib/timer-wheel.js'
 import type { NodeWords, StatsRow } from '../shared/contract.js'
+import type { NodeCap } from '../shared/rows.js'
 import type { Schema } from '../spec/schema.js'
 import type { Logger } from '../telemetry/log.js'
 import type { UpstreamClient } from '../upstream/contract.js'
+import type { Exchange } from '../http/exchange.js'
+import type { TopPath } from '../protocol/worker.js'
 import type { PipelineDirectory } from './directory.js'
 import type { SocketTable } from './sockets.js'
 
@@ -13,15 +16,28 @@ export interface WorkerEnv {
   readonly upstream: UpstreamClient
   readonly pipelines: PipelineDirectory
   readonly sockets: SocketTable
+  /** Address that servers listen on. */
+  readonly trafficHost: string
+  /** Counters of servers by name, for their status. */
+  readonly topPaths: Map<string, TopPathSource>
+  /** Writes the access-log line of a finished exchange; null when that log is off. */
+  readonly accessLog: ((ex: Exchange, status: number, durationMs: number) => void) | null
   /** Node-wide words of a key that `shared(spec)` named. */
   words(key: string): NodeWords
+  cap(key: string): NodeCap
   /** This worker's statistics row of a key that `shared(spec)` named. */
   stats(key: string): StatsRow
+}
+
+export interface TopPathSource {
+  top(limit: number): readonly TopPath[]
 }
 
 /** Keys an object needs before it is built. */
 export interface SharedKeys {
   readonly words: readonly string[]
+  /** Exact counts with a cap. */
+  readonly caps: readonly string[]
   readonly stats: readonly string[]
 }
 
@@ -36,9 +52,14 @@ export interface RuntimeObject {
 }
 
 export interface ObjectModule<S> {
-  /** May throw: the previous generation of the object then goes on, and its status says why. */
-  build(spec: S, meta: ObjectMeta, previous: RuntimeObject | null, env: WorkerEnv): RuntimeObject
+  /**
+   * May throw: the previous generation of the object then goes on, and its status says why. Long
+   * work yields every now and then, so that requests go on meanwhile.
+   */
+  build(spec: S, meta: ObjectMeta, previous: RuntimeObject | null, env: WorkerEnv): Building
 }
+
+export type Building = Generator<undefined, RuntimeObject, undefined>
 
 export interface ObjectMeta {
   readonly name: string
@@ -49,10 +70,16 @@ export interface ObjectMeta {
 /** Order in which objects are put to work: what is named comes before what names it. */
 export type ObjectCategory = 'business' | 'pipeline' | 'gate'
 
-/** A problem that the schema alone cannot see. */
-export interface ObjectProblem {
-  readonly path: readonly (string | number)[]
-  readonly message: string
+/** What a kind may show in its status, of one member. */
+export interface StatusView {
+  /** The statistics block of a key that `shared(spec)` named (compat/control-plane.md §7.2). */
+  httpStat(key: string): Readonly<Record<string, unknown>>
+  /** The object's listen socket, over all workers; null when it has none. */
+  readonly listener: { readonly state: 'running' | 'failed'; readonly error: string } | null
+  /** Ten most-asked paths, over all workers, with their statistics block. */
+  readonly topPaths: readonly { readonly path: string; readonly status: unknown }[]
+  /** Why the newest spec could not be put to work; empty when it could. */
+  readonly failure: string
 }
 
 /** Everything known about an object kind without its engine; one `kind.ts` each. */
@@ -60,13 +87,13 @@ export interface ObjectKind<S = unknown> {
   readonly kind: string
   readonly category: ObjectCategory
   readonly summary: string
-  /** All fields, `name` and `kind` included. */
+  /** All fields but `name` and `kind`. */
   readonly spec: Schema<S>
-  /** Fields against each other. */
-  check?(spec: S): readonly ObjectProblem[]
   /** Names of other objects that it needs to work. */
   references?(spec: S): readonly ObjectReference[]
-  shared(spec: S): SharedKeys
+  shared(spec: S, name: string): SharedKeys
+  /** What `status get` shows, beside `health` and `timestamp`. */
+  status(spec: S, name: string, view: StatusView): Readonly<Record<string, unknown>>
   /** Engines to load before `build` is called with this spec. */
   load(spec: S): Promise<ObjectModule<S>>
 }

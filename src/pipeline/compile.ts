@@ -15,15 +15,16 @@ export interface FlowSpec {
   readonly jumpIf: Readonly<Record<string, string>>
 }
 
-/** One entry of `filters`: the fields of its kind beside name and kind. */
+/** One entry of `filters`. */
 export interface FilterSpec {
   readonly name: string
   readonly kind: string
+  /** The fields of its kind. */
+  readonly spec: unknown
 }
 
 /** A v1 HTTPPipeline, decoded. */
 export interface PipelineSpec {
-  readonly name: string
   /** Empty: all filters in the order of `filters`. */
   readonly flow: readonly FlowSpec[]
   readonly filters: readonly FilterSpec[]
@@ -50,6 +51,7 @@ export function effectiveFlow(spec: PipelineSpec): readonly FlowSpec[] {
  * inherits from it.
  */
 export function compilePipeline(
+  name: string,
   spec: PipelineSpec,
   kinds: ReadonlyMap<string, LoadedKind>,
   contextOf: ContextOf,
@@ -68,13 +70,13 @@ export function compilePipeline(
       template: (text: string) => variables.compile(text),
     })
     const before = previous?.inherit(filterSpec.name, filterSpec.kind) ?? null
-    const filter = module.create(filterSpec, context, before)
+    const filter = module.create(filterSpec.spec, context, before)
     built.set(`${filterSpec.kind}\n${filterSpec.name}`, filter)
     return { kind, filterSpec, filter }
   })
   const nodes = made.map(({ kind, filterSpec, filter }, at): Node => {
     const before = variables.captures(filterSpec.name, 'req')
-    const requestBodyBytes = kind.requestBodyBytes?.(filterSpec) ?? 0
+    const requestBodyBytes = kind.requestBodyBytes?.(filterSpec.spec) ?? 0
     return {
       name: filterSpec.name,
       filter: kind.wraps ? null : (filter as Filter),
@@ -84,12 +86,12 @@ export function compilePipeline(
         before?.needsBody === true
           ? Math.max(requestBodyBytes, CAPTURED_BODY_BYTES)
           : requestBodyBytes,
-      responseBodyBytes: kind.responseBodyBytes?.(filterSpec) ?? 0,
+      responseBodyBytes: kind.responseBodyBytes?.(filterSpec.spec) ?? 0,
       before,
       after: variables.captures(filterSpec.name, 'rsp'),
     }
   })
-  return new CompiledPipeline(new Pipeline(spec.name, nodes, log), built)
+  return new CompiledPipeline(new Pipeline(name, nodes, log), built)
 }
 
 /** By result code: where the flow goes on after node `at`. */

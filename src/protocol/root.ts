@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ToCoordinator } from './coordinator.js'
+import type { StatsNewsMessage } from './worker.js'
 
 /** A worker started: the way to it. */
 export interface IntroduceWorker {
@@ -13,11 +14,11 @@ export interface WorkerGone {
   readonly worker: number
 }
 
-/** A worker's statistics of one key; stays readable after the worker is gone. */
-export interface IntroduceStats {
-  readonly type: 'introduce-stats'
+/** As the worker told the root, which keeps what is current for the next coordinator. */
+export interface WorkerStats {
+  readonly type: 'worker-stats'
   readonly worker: number
-  readonly stats: Readonly<Record<string, SharedArrayBuffer>>
+  readonly news: StatsNewsMessage
 }
 
 /** Flush, close the log, exit. */
@@ -33,7 +34,7 @@ export interface ReopenCoordinatorLogs {
 export type RootToCoordinator =
   | IntroduceWorker
   | WorkerGone
-  | IntroduceStats
+  | WorkerStats
   | StopCoordinator
   | ReopenCoordinatorLogs
   | ToCoordinator
@@ -43,14 +44,17 @@ export interface CoordinatorReady {
   readonly type: 'coordinator-ready'
 }
 
-export interface CoordinatorStopped {
-  readonly type: 'coordinator-stopped'
-}
-
 /** The store cannot be opened: `exitCode` ends the process with the message on stderr. */
 export interface CoordinatorFailed {
   readonly type: 'coordinator-failed'
   readonly message: string
 }
 
-export type CoordinatorToRoot = CoordinatorReady | CoordinatorStopped | CoordinatorFailed
+/** Closed rows of a worker's statistics have been added up. */
+export interface StatsRead {
+  readonly type: 'stats-read'
+  readonly worker: number
+  readonly rows: readonly number[]
+}
+
+export type CoordinatorToRoot = CoordinatorReady | CoordinatorFailed | StatsRead

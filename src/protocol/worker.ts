@@ -39,6 +39,7 @@ export interface Delta {
 export interface GetTopPaths extends Asks<readonly TopPath[]> {
   readonly type: 'get-top-paths'
   readonly server: string
+  readonly limit: number
 }
 
 export interface TopPath {
@@ -78,28 +79,42 @@ export interface NeedFull {
 
 export type WorkerToCoordinator = Serving | NeedFull
 
-/** Where a key's words lie: index of the segment, number of the slot in it. */
-export type SlotPlace = readonly [segment: number, slot: number]
+/** Where a slot lies: index of the segment, number of the slot in it. */
+export interface SlotPlace {
+  readonly segment: number
+  readonly index: number
+}
 
-/** Shared memory for what a worker is about to build. Keys that it held before stay as they are. */
+/** Shared memory for what a worker is about to build: keys that it does not hold yet. */
 export interface ClaimShared extends Asks<SharedGrant> {
   readonly type: 'claim-shared'
   readonly words: readonly string[]
-  readonly stats: readonly string[]
+  /** Exact counts with a cap. */
+  readonly caps: readonly string[]
+  /** Segments known already: those from there on come with the answer. */
+  readonly wordSegments: number
+  readonly capSegments: number
 }
 
 export interface SharedGrant {
-  readonly words: Readonly<Record<string, SlotPlace>>
-  /** All segments of the node, and this worker's own rows beside them. */
-  readonly segments: readonly SharedArrayBuffer[]
-  readonly rows: readonly SharedArrayBuffer[]
-  readonly stats: Readonly<Record<string, SharedArrayBuffer>>
+  readonly words: readonly SlotPlace[]
+  readonly caps: readonly SlotPlace[]
+  readonly wordSegments: readonly SharedArrayBuffer[]
+  readonly capSegments: readonly SharedArrayBuffer[]
 }
 
 export interface ReleaseShared {
   readonly type: 'release-shared'
   readonly words: readonly string[]
-  readonly stats: readonly string[]
+  readonly caps: readonly string[]
+}
+
+/** Rows of statistics that a worker began and ceased to write (`StatsBlocks`). */
+export interface StatsNewsMessage {
+  readonly type: 'stats-news'
+  readonly blocks: readonly SharedArrayBuffer[]
+  readonly opened: readonly { readonly key: string; readonly row: number }[]
+  readonly closed: readonly { readonly key: string; readonly row: number }[]
 }
 
 /** May this worker bind the address? Probed without port reuse when nobody here holds it yet. */
@@ -120,11 +135,12 @@ export interface ReleasePort {
   readonly port: number
 }
 
-export interface Drained {
-  readonly type: 'drained'
-}
-
-export type WorkerToRoot = ClaimShared | ReleaseShared | ClaimPort | ReleasePort | Drained
+export type WorkerToRoot =
+  | ClaimShared
+  | ReleaseShared
+  | ClaimPort
+  | ReleasePort
+  | StatsNewsMessage
 
 /** The way to a (new) coordinator. */
 export interface IntroduceCoordinator {
@@ -142,10 +158,16 @@ export interface ReopenLogs {
   readonly type: 'reopen-logs'
 }
 
+/** Closed rows of statistics have been read and may be used again. */
+export interface FreeStats {
+  readonly type: 'free-stats'
+  readonly rows: readonly number[]
+}
+
 /** Test-only faults, sent when the server was started for them. */
 export interface InjectFault {
   readonly type: 'inject-fault'
   readonly fault: 'throw' | 'loop'
 }
 
-export type RootToWorker = IntroduceCoordinator | Drain | ReopenLogs | InjectFault
+export type RootToWorker = IntroduceCoordinator | Drain | ReopenLogs | FreeStats | InjectFault

@@ -54,27 +54,27 @@ export class Builder {
         continue
       }
       try {
-        wanted.push({ frame, kind, keys: kind.shared(frame.spec) })
+        wanted.push({ frame, kind, keys: kind.shared(frame.spec, frame.name) })
       } catch (thrown) {
         failed.push({ name: frame.name, error: text(thrown) })
       }
       await slice.rest()
     }
     wanted.sort((a, b) => ORDER[a.kind.category] - ORDER[b.kind.category])
-    await this.#memory.claim(
-      wanted.flatMap((each) => each.keys.words),
-      wanted.flatMap((each) => each.keys.stats),
-    )
+    await this.#memory.claim(wanted.map((each) => each.keys))
     const objects: LiveObject[] = []
     for (const { frame, kind, keys } of wanted) {
       await slice.rest()
+      this.#memory.use(keys)
       try {
         const module = await kind.load(frame.spec)
         const before = input.live.get(frame.name)
         const previous = before?.frame.kind === frame.kind ? before.runtime : null
-        const runtime = module.build(frame.spec, frame, previous, this.#env)
+        const building = module.build(frame.spec, frame, previous, this.#env)
+        const runtime = await slice.run(building)
         objects.push({ frame, runtime, keys })
       } catch (thrown) {
+        this.#memory.drop(keys)
         failed.push({ name: frame.name, error: text(thrown) })
       }
     }
@@ -94,6 +94,14 @@ const text = (thrown: unknown): string =>
 /** Gives the loop back whenever a slice is used up. */
 class Slice {
   #startedMs = performance.now()
+
+  async run<T>(work: Generator<undefined, T, undefined>): Promise<T> {
+    for (;;) {
+      const step = work.next()
+      if (step.done === true) return step.value
+      await this.rest()
+    }
+  }
 
   async rest(): Promise<void> {
     if (performance.now() - this.#startedMs < SLICE_MS) return

@@ -53,7 +53,7 @@ export interface WorkerActorOptions {
   readonly log: Logger
   /** Where to report to; changes with the coordinator. */
   coordinator(): ActorRef<WorkerToCoordinator> | null
-  topPaths(server: string): readonly TopPath[]
+  topPaths(server: string, limit: number): readonly TopPath[]
 }
 
 /** How soon a socket that could not be opened is tried again. */
@@ -115,7 +115,7 @@ export class WorkerActor implements Actor<ToWorkerActor> {
         else this.#retryLater()
         break
       case 'get-top-paths':
-        reply.for(m).ok(this.#o.topPaths(m.server))
+        reply.for(m).ok(this.#o.topPaths(m.server, m.limit))
         break
       default:
         unreachable(m)
@@ -177,11 +177,8 @@ export class WorkerActor implements Actor<ToWorkerActor> {
     }
     for (const object of replaced) object.runtime.retire()
     this.#version = change.to
-    const live = [...this.#live.values()]
-    this.#o.memory.releaseUnused(
-      live.flatMap((object) => object.keys.words),
-      live.flatMap((object) => object.keys.stats),
-    )
+    for (const object of replaced) this.#o.memory.drop(object.keys)
+    this.#o.memory.tellStats()
   }
 
   #absentFrom(built: Built): string[] {

@@ -1,0 +1,185 @@
+import { randomBytes } from 'node:crypto'
+import type { MessagePort } from 'node:worker_threads'
+import type { Actor, ActorRef, Reply } from '../actor/actor.js'
+import { PortLink } from '../actor/link.js'
+import { ActorSystem } from '../actor/system.js'
+import { systemTime } from '../lib/clock.js'
+import { GatewayError } from '../lib/errors.js'
+import { NodeDisk } from '../lib/node-disk.js'
+import { JobPool } from '../jobs/pool.js'
+import type { CoordinatorToRoot, RootToCoordinator } from '../protocol/root.js'
+import type { CoordinatorToWorker, WorkerToCoordinator } from '../protocol/worker.js'
+import type { CoordinatorThreadData } from '../root/threads.js'
+import { openIdentity } from '../store/identity.js'
+import type { EmbeddedStore } from '../store/embedded-store.js'
+import { openEmbeddedStore } from '../store/open-embedded-store.js'
+import { spawnLogThread } from '../store/spawn-log-thread.js'
+import { type OpenLog, openLog } from '../telemetry/open-log.js'
+import { bootstrap } from './bootstrap.js'
+import { CoordinatorActor, type ToCoordinatorActor } from './coordinator-actor.js'
+
+const VALIDATE_TIMEOUT_MS = 20_000
+const VALIDATE_QUEUE = 256
+
+/** Wires up the coordinator: store, registry actor, its way to the root and to each worker. */
+export class CoordinatorThread implements Actor<RootToCoordinator> {
+  readonly #data: CoordinatorThreadData
+  readonly #opened: OpenLog
+  readonly #system: ActorSystem
+  readonly #root: PortLink<CoordinatorToRoot>
+  readonly #jobs: JobPool
+  #store: EmbeddedStore | null = null
+  #actor: ActorRef<ToCoordinatorActor> | null = null
+  #stopping = false
+
+  constructor(port: MessagePort, data: CoordinatorThreadData) {
+    this.#data = data
+    this.#opened = openLog(data.log, 'coordinator', 'coordinator')
+    const log = this.#opened.log
+    this.#system = new ActorSystem({
+      time: systemTime,
+      log,
+      escalated: (name, thrown) => {
+        log.error('coordinator ends', { actor: name, error: String(thrown) })
+        process.exit(1)
+      },
+    })
+    this.#root = new PortLink<CoordinatorToRoot>(port, { name: 'root', time: systemTime, log })
+    this.#root.serve(this.#system.spawn<RootToCoordinator>('coordinator-root', () => this))
+    this.#jobs = new JobPool({
+      url: new URL('./validate.js', import.meta.url),
+      threadsMax: 1,
+      queueMax: VALIDATE_QUEUE,
+      timeoutMs: VALIDATE_TIMEOUT_MS,
+    })
+  }
+
+  start(): void {
+    try {
+      const { dataDir, member } = this.#data
+      const incarnation = randomBytes(8).toString('hex')
+      const identity = openIdentity(new NodeDisk(dataDir), member, incarnation)
+      const store = openEmbeddedStore({
+        time: systemTime,
+        log: this.#opened.log.child('store'),
+        nodeId: `${identity.name}/${identity.incarnation}`,
+        spawnLog: spawnLogThread(dataDir),
+        listener: {
+          onReady: () => this.#bootstrap(store, identity.incarnation),
+          onFailed: (error) => this.#onStoreFailed(error),
+          onStopped: () => process.exit(0),
+        },
+      })
+      this.#store = store
+    } catch (thrown) {
+      this.#fail(GatewayError.from(thrown))
+    }
+  }
+
+  receive(m: RootToCoordinator, reply: Reply): void {
+    switch (m.type) {
+      case 'introduce-worker':
+        this.#meet(m.worker, m.port)
+        break
+      case 'worker-gone':
+        this.#actor?.tell({ type: 'worker-left', worker: m.worker })
+        break
+      case 'stop-coordinator':
+        this.#stop()
+        break
+      case 'reopen-logs':
+        this.#opened.reopen()
+        break
+      case 'worker-stats':
+        this.#actor?.tell(m)
+        break
+      default:
+        this.#forward(m, reply)
+    }
+  }
+
+  /** Asks of the admin actor; it waits as long as it said when it asked. */
+  #forward(m: Exclude<RootToCoordinator, { type: 'worker-stats' }>, reply: Reply): void {
+    const actor = this.#actor
+    if (actor === null) {
+      reply.fail(new GatewayError('STORE_UNAVAILABLE', 'the coordinator is starting, try again'))
+      return
+    }
+    actor.ask(m as never, FORWARD_MS).then(
+      (value) => reply.ok(value),
+      (thrown: unknown) => reply.fail(GatewayError.from(thrown)),
+    )
+  }
+
+  #bootstrap(store: EmbeddedStore, incarnation: string): void {
+    bootstrap(store, systemTime.wallMs(), (error) => {
+      if (error !== null) this.#fail(error)
+      else this.#spawn(store, incarnation)
+    })
+  }
+
+  #spawn(store: EmbeddedStore, incarnation: string): void {
+    const startedMs = systemTime.wallMs()
+    this.#actor = this.#system.spawn<ToCoordinatorActor>(
+      'coordinator',
+      ({ self }) =>
+        new CoordinatorActor({
+          self,
+          root: this.#root.remote,
+          store,
+          jobs: this.#jobs,
+          time: systemTime,
+          log: this.#opened.log,
+          member: {
+            name: this.#data.member,
+            options: this.#data.memberOptions,
+            id: incarnation,
+            startedMs,
+          },
+          unknownFields: this.#data.unknownFields,
+          ready: () => this.#root.remote.tell({ type: 'coordinator-ready' }),
+          failed: (error) => this.#fail(error),
+        }),
+      // It is made anew with its thread, from the store.
+      { mailbox: { capacity: 16_384, overflow: { policy: 'refuse' } }, restarts: { restartsMax: 0 } },
+    )
+  }
+
+  #meet(worker: number, port: MessagePort): void {
+    const actor = this.#actor
+    if (actor === null) return // introduced again once this coordinator is ready
+    const link = new PortLink<CoordinatorToWorker>(port, {
+      name: `worker-${worker}`,
+      time: systemTime,
+      log: this.#opened.log,
+    })
+    const desk: ActorRef<WorkerToCoordinator> = {
+      name: `coordinator-for-worker-${worker}`,
+      tell: (message) => actor.tell({ type: 'from-worker', worker, message }),
+      ask: () => Promise.reject(new GatewayError('INTERNAL', 'workers only tell')),
+    }
+    link.serve(desk)
+    actor.tell({ type: 'worker-here', worker, ref: link.remote })
+  }
+
+  /** A store that fails while serving: reads and traffic go on, the log is fenced. */
+  #onStoreFailed(error: GatewayError): void {
+    if (this.#actor === null) this.#fail(error)
+    else this.#opened.log.error('store failed; nothing is written any more', { error: error.message })
+  }
+
+  #fail(error: GatewayError): void {
+    this.#opened.log.error('coordinator cannot start', { error: error.message })
+    this.#root.remote.tell({ type: 'coordinator-failed', message: error.message })
+  }
+
+  #stop(): void {
+    if (this.#stopping) return
+    this.#stopping = true
+    if (this.#store === null) process.exit(0)
+    else this.#store.stop()
+  }
+}
+
+/** Longer than any wait of an admin call. */
+const FORWARD_MS = 60_000

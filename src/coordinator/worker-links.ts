@@ -1,0 +1,155 @@
+import type { ActorRef } from '../actor/actor.js'
+import { compareVersions, type ConfigVersion, isNewer, NO_CONFIG } from '../protocol/version.js'
+import type { CoordinatorToWorker, ListenerState, Serving } from '../protocol/worker.js'
+import type { Registry, RegistryChange } from './registry.js'
+
+/** Objects in one message of a full set: small enough for a worker's loop. */
+const PART_OBJECTS = 64
+
+interface Link {
+  readonly ref: ActorRef<CoordinatorToWorker>
+  /** What it runs; null until it has said so. */
+  serving: ConfigVersion | null
+  /** What it was sent last and has not acknowledged, or null. */
+  inFlight: ConfigVersion | null
+  /** What it will run once all that was sent is applied. */
+  sent: ConfigVersion
+  readonly puts: Set<string>
+  readonly deletes: Set<string>
+  failed: Serving['failed']
+  listeners: readonly ListenerState[]
+}
+
+/**
+ * Brings every worker to the registry's version: the full set first, then deltas, one at a time;
+ * what changes while one is under way is joined to the next.
+ */
+export class WorkerLinks {
+  readonly #registry: Registry
+  readonly #links = new Map<number, Link>()
+
+  constructor(registry: Registry) {
+    this.#registry = registry
+  }
+
+  /** A worker is there; it will tell what it runs. */
+  add(worker: number, ref: ActorRef<CoordinatorToWorker>): void {
+    this.#links.set(worker, {
+      ref,
+      serving: null,
+      inFlight: null,
+      sent: NO_CONFIG,
+      puts: new Set(),
+      deletes: new Set(),
+      failed: [],
+      listeners: [],
+    })
+  }
+
+  remove(worker: number): void {
+    this.#links.delete(worker)
+  }
+
+  ref(worker: number): ActorRef<CoordinatorToWorker> | null {
+    return this.#links.get(worker)?.ref ?? null
+  }
+
+  get refs(): ActorRef<CoordinatorToWorker>[] {
+    return [...this.#links.values()].map((link) => link.ref)
+  }
+
+  /** The registry has changed. */
+  push(change: RegistryChange): void {
+    for (const link of this.#links.values()) {
+      for (const name of change.puts) {
+        link.puts.add(name)
+        link.deletes.delete(name)
+      }
+      for (const name of change.deletes) {
+        link.puts.delete(name)
+        link.deletes.add(name)
+      }
+      this.#send(link)
+    }
+  }
+
+  /** The worker says what it runs. */
+  onServing(worker: number, message: Serving): void {
+    const link = this.#links.get(worker)
+    if (link === undefined) return
+    const first = link.serving === null
+    link.serving = message.version
+    link.failed = message.failed
+    link.listeners = message.listeners
+    if (first) {
+      link.sent = message.version
+      // One that ran before us may be current, or (after a crash of ours) even ahead.
+      if (isNewer(this.#registry.version, message.version)) this.sendFull(worker)
+      return
+    }
+    if (link.inFlight !== null && !isNewer(link.inFlight, message.version)) link.inFlight = null
+    this.#send(link)
+  }
+
+  /** Everything, for a worker that starts or lost its place. */
+  sendFull(worker: number): void {
+    const link = this.#links.get(worker)
+    if (link === undefined) return
+    const to = this.#registry.version
+    link.puts.clear()
+    link.deletes.clear()
+    link.sent = to
+    link.inFlight = to
+    link.ref.tell({ type: 'full-begin', to })
+    const names = this.#registry.names()
+    for (let at = 0; at < names.length; at += PART_OBJECTS) {
+      const part = names.slice(at, at + PART_OBJECTS)
+      const puts = part.map((name) => this.#registry.frame(name))
+      link.ref.tell({ type: 'full-part', puts })
+    }
+    link.ref.tell({ type: 'full-end', to })
+  }
+
+  #send(link: Link): void {
+    const to = this.#registry.version
+    if (link.serving === null || link.inFlight !== null) return
+    if (compareVersions(link.sent, to) >= 0) return
+    const puts = [...link.puts].map((name) => this.#registry.frame(name))
+    const deletes = [...link.deletes]
+    const from = link.sent
+    link.puts.clear()
+    link.deletes.clear()
+    link.sent = to
+    link.inFlight = to
+    link.ref.tell({ type: 'delta', from, to, puts, deletes })
+  }
+
+  /** Workers that are there and do not run `version` yet. */
+  lagging(version: ConfigVersion): number[] {
+    return [...this.#links]
+      .filter(([, { serving }]) => serving === null || isNewer(version, serving))
+      .map(([worker]) => worker)
+      .sort((a, b) => a - b)
+  }
+
+  /** Why the newest spec of `name` does not run, as the first worker says; empty when it does. */
+  failure(name: string): string {
+    for (const { failed } of this.#links.values()) {
+      const found = failed.find((each) => each.name === name)
+      if (found !== undefined) return found.error
+    }
+    return ''
+  }
+
+  /** The listen socket of a server over all workers: failed when it is on any of them. */
+  listener(name: string): { readonly state: 'running' | 'failed'; readonly error: string } | null {
+    let found: ListenerState | null = null
+    for (const { listeners } of this.#links.values()) {
+      for (const each of listeners) {
+        if (each.server !== name) continue
+        if (found === null || each.state === 'failed') found = each
+      }
+    }
+    return found === null ? null : { state: found.state, error: found.error }
+  }
+}

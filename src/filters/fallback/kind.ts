@@ -1,0 +1,17 @@
+import { httpCode, map, object, type SpecOf, string } from '../../spec/schema.js'
+import { defineFilterKind } from '../contract.js'
+
+const spec = object({
+  mockCode: httpCode({ doc: 'Status of the answer.' }),
+  mockHeaders: map(string({ doc: '' }), { doc: 'Headers of the answer.', default: {} }),
+  mockBody: string({ doc: 'Body of the answer.', default: '' }),
+})
+export type Spec = SpecOf<typeof spec>
+
+export const fallback = defineFilterKind<Spec>({
+  kind: 'Fallback',
+  summary: 'Replaces the answer by a fixed one.',
+  results: ['fallback'],
+  spec,
+  load: () => import('./fallback.js'),
+})

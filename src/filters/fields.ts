@@ -1,0 +1,121 @@
+import {
+  checked,
+  httpCode,
+  httpMethod,
+  list,
+  map,
+  object,
+  regexp,
+  type SpecOf,
+  type SpecProblem,
+  string,
+} from '../spec/schema.js'
+
+/** Schemas that several filter kinds share (compat/traffic-v1.md §7). */
+
+export const rootedPath = { pattern: /^\//, expected: 'a path that starts with "/"' }
+
+export const headerAdapt = object(
+  {
+    del: list(string({ doc: '' }), {
+      doc: 'Names to delete; first of the three.',
+      unique: true,
+      default: [],
+    }),
+    set: map(string({ doc: '' }), { doc: 'Fields to replace, or to make.', default: {} }),
+    add: map(string({ doc: '' }), { doc: 'Fields to append.', default: {} }),
+  },
+  { doc: 'Changes of headers; names and values may hold template variables.', optional: true },
+)
+export type HeaderAdaptSpec = Exclude<SpecOf<typeof headerAdapt>, undefined>
+
+/** Every text of a header adaptation in which variables are replaced. */
+export function headerTemplates(spec: HeaderAdaptSpec | undefined): string[] {
+  if (spec === undefined) return []
+  return [...spec.del, ...Object.entries(spec.set).flat(), ...Object.entries(spec.add).flat()]
+}
+
+export const pathAdapt = object(
+  {
+    replace: string({ doc: 'The new path.', default: '' }),
+    addPrefix: string({ doc: 'Put in front of the path.', ...rootedPath, optional: true }),
+    trimPrefix: string({
+      doc: 'Taken off the path, once, if it is there.',
+      ...rootedPath,
+      optional: true,
+    }),
+    regexpReplace: object(
+      {
+        regexp: regexp({ doc: 'Pattern found in the path.' }),
+        replace: string({ doc: 'Replaces every match; may use groups as $1 or ${name}.' }),
+      },
+      { doc: 'Replacement by pattern.', optional: true },
+    ),
+  },
+  {
+    doc: 'Change of the path; only the first of replace, addPrefix, trimPrefix, regexpReplace is applied.',
+    optional: true,
+  },
+)
+export type PathAdaptSpec = Exclude<SpecOf<typeof pathAdapt>, undefined>
+
+const matchFields = {
+  exact: string({ doc: 'Equal to this.', default: '' }),
+  prefix: string({ doc: 'Begins with this.', default: '' }),
+  regex: regexp({ doc: 'Contains a match of this.', optional: true }),
+}
+
+/** Alternatives; at least one is given. */
+export const stringMatch = (doc: string) =>
+  checked(object(matchFields, { doc }), (spec): SpecProblem[] =>
+    spec.exact !== '' || spec.prefix !== '' || spec.regex
+      ? []
+      : [{ path: [], message: 'expected at least one of exact, prefix and regex' }],
+  )
+
+export const urlRuleFields = {
+  methods: list(httpMethod({ doc: '' }), {
+    doc: 'Methods it holds for; empty for all.',
+    unique: true,
+    default: [],
+  }),
+  url: stringMatch('Path it holds for.'),
+  policyRef: string({ doc: 'Name of the policy; the default policy without it.', default: '' }),
+}
+
+export const failureStatusCodes = list(httpCode({ doc: '' }), {
+  doc: 'Statuses that count as failures.',
+  unique: true,
+  default: [],
+})
+
+/** Every URL rule resolves to a policy; names of policies are unique. */
+export function checkPolicies(spec: {
+  readonly policies: readonly { readonly name: string }[]
+  readonly defaultPolicyRef: string
+  readonly urls: readonly { readonly policyRef: string }[]
+}): SpecProblem[] {
+  const names = spec.policies.map((policy) => policy.name)
+  return spec.urls.flatMap((rule, index): SpecProblem[] => {
+    const wanted = rule.policyRef || spec.defaultPolicyRef
+    if (wanted !== '' && names.includes(wanted)) return []
+    const known = names.length === 0 ? 'there are none' : `there are ${names.join(', ')}`
+    const message =
+      wanted === ''
+        ? `expected policyRef, or defaultPolicyRef beside urls (${known})`
+        : `no policy "${wanted}" in policies (${known})`
+    return [{ path: ['urls', index, 'policyRef'], message }]
+  })
+}
+
+/** Accepts a field of a later release only to refuse it by name. */
+export function notYet(
+  spec: object,
+  fields: readonly string[],
+  hint = 'leave it out',
+): SpecProblem[] {
+  return fields
+    .filter((field) => (spec as Readonly<Record<string, unknown>>)[field] !== undefined)
+    .map((field) => ({ path: [field], message: 'not supported by this release', hint }))
+}
+

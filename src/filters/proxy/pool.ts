@@ -1,0 +1,76 @@
+import type { Exchange } from '../../http/exchange.js'
+import type { StatsRow } from '../../shared/contract.js'
+import { type Balancer, createBalancer } from '../../upstream/balance.js'
+import type { UpstreamClient, UpstreamServer } from '../../upstream/contract.js'
+import { parseServerUrl } from '../../upstream/server-url.js'
+import type { FilterContext } from '../contract.js'
+import { type PoolSpec, taggedServers, turnsKey } from './kind.js'
+import { ProxyCall } from './proxy-call.js'
+
+/** One back end of a pool. */
+export interface PoolServer {
+  readonly server: UpstreamServer
+  /** In front of every path. */
+  readonly pathPrefix: string
+}
+
+/** The servers of one pool and how requests are spread over them. */
+export class Pool {
+  /** As error messages call it. */
+  readonly title: string
+  readonly client: UpstreamClient
+  readonly stats: StatsRow
+  readonly #servers: readonly PoolServer[]
+  readonly #balancer: Balancer
+  /** Calls whose head has not come; what an abort has to find. */
+  readonly #waiting = new Map<Exchange, ProxyCall>()
+
+  constructor(name: string, spec: PoolSpec, context: FilterContext) {
+    this.title = `${context.pipeline}/${context.name}/${name}`
+    this.client = context.upstream
+    this.stats = context.stats(name)
+    const specs = taggedServers(spec)
+    this.#servers = specs.map(({ url }) => {
+      const origin = parseServerUrl(url)
+      if (origin === null) throw new Error(`${url} is no URL of a back end`)
+      // As in Easegress, certificates of back ends are not verified in the v1 dialect.
+      const server = this.client.acquire(origin, { tls: INSECURE })
+      return { server, pathPrefix: origin.pathPrefix }
+    })
+    const { words, base } = context.words(turnsKey(name, spec))
+    this.#balancer = createBalancer({
+      policy: spec.loadBalance.policy,
+      weights: specs.map((each) => each.weight),
+      headerName: spec.loadBalance.headerHashKey.toLowerCase(),
+      words,
+      wordIndex: base,
+      random: (limit) => Math.floor(Math.random() * limit),
+    })
+  }
+
+  /** The exchange goes on when the head of an answer is there, or when there is none to come. */
+  send(ex: Exchange): void {
+    const server = this.#servers[this.#balancer.pick(ex)] as PoolServer
+    const call = new ProxyCall(this, ex, server)
+    this.#waiting.set(ex, call)
+    call.start(server.server)
+  }
+
+  /** The head is there, or will not come. */
+  answered(ex: Exchange): void {
+    this.#waiting.delete(ex)
+  }
+
+  cancel(ex: Exchange): void {
+    const call = this.#waiting.get(ex)
+    if (call === undefined) return
+    this.#waiting.delete(ex)
+    call.abandon()
+  }
+
+  close(): void {
+    for (const { server } of this.#servers) server.release()
+  }
+}
+
+const INSECURE = { verify: false, ca: '', cert: '', key: '', serverName: '' } as const

@@ -1,0 +1,23 @@
+import type { AnyFilterKind } from './contract.js'
+import { fallback } from './fallback/kind.js'
+import { mock } from './mock/kind.js'
+import { proxy } from './proxy/kind.js'
+import { requestAdaptor } from './request-adaptor/kind.js'
+import { responseAdaptor } from './response-adaptor/kind.js'
+import { retryer } from './retryer/kind.js'
+import { validator } from './validator/kind.js'
+
+/** Every filter kind there is: one folder and one line each. */
+const KINDS: readonly AnyFilterKind[] = [
+  fallback,
+  mock,
+  proxy,
+  requestAdaptor,
+  responseAdaptor,
+  retryer,
+  validator,
+]
+
+export const filterKinds: ReadonlyMap<string, AnyFilterKind> = new Map(
+  KINDS.map((kind) => [kind.kind, kind]),
+)

@@ -1,0 +1,47 @@
+import {
+  checked,
+  list,
+  map,
+  object,
+  regexp,
+  type SpecOf,
+  type SpecProblem,
+  string,
+} from '../../spec/schema.js'
+import { defineFilterKind } from '../contract.js'
+import { notYet } from '../fields.js'
+
+const value = checked(
+  object({
+    values: list(string({ doc: '' }), { doc: 'Values to let in.', unique: true, default: [] }),
+    regexp: regexp({ doc: 'Or a pattern found in the value.', optional: true }),
+  }),
+  (spec): SpecProblem[] =>
+    spec.values.length > 0 || spec.regexp
+      ? []
+      : [{ path: [], message: 'expected values or regexp', hint: 'say what the header must be' }],
+)
+
+const later = (doc: string) => map(string({ doc: '' }), { doc, optional: true })
+
+const spec = checked(
+  object({
+    headers: map(value, {
+      doc: 'Headers that must be there, each with a value that is listed or matches.',
+      default: {},
+    }),
+    jwt: later('Check of a JSON Web Token.'),
+    signature: later('Check of a signed request.'),
+    oauth2: later('Check of an OAuth 2 token.'),
+  }),
+  (validator) => notYet(validator, ['jwt', 'signature', 'oauth2']),
+)
+export type Spec = SpecOf<typeof spec>
+
+export const validator = defineFilterKind<Spec>({
+  kind: 'Validator',
+  summary: 'Lets only valid requests pass; others are answered with 400.',
+  results: ['invalid'],
+  spec,
+  load: () => import('./validator.js'),
+})

@@ -1,0 +1,13 @@
+import { filterKinds } from '../filters/registry.js'
+import type { AnyObjectKind } from '../objects/contract.js'
+import { httpPipeline } from '../objects/http-pipeline/kind.js'
+import { httpServer } from '../objects/http-server/kind.js'
+
+/** Every object kind there is: one folder and one line each. */
+const KINDS: readonly AnyObjectKind[] = [httpPipeline, httpServer]
+
+export const objectKinds: ReadonlyMap<string, AnyObjectKind> = new Map(
+  KINDS.map((kind) => [kind.kind, kind]),
+)
+
+export { filterKinds }

@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+import { printConfig, readOptions } from './options/options.js'
+import { Root } from './root/root.js'
+import { VERSION } from './version.js'
+
+const outcome = readOptions(process.argv.slice(2), process.env, (path) =>
+  readFileSync(path, 'utf8'),
+)
+
+if (outcome.type === 'help') process.stdout.write(outcome.text)
+else if (outcome.type === 'version') process.stdout.write(`Easegress ${VERSION}\n`)
+else if (outcome.type === 'refused') {
+  for (const problem of outcome.problems) process.stderr.write(`easegress-server: ${problem}\n`)
+  process.exitCode = 1
+} else {
+  for (const notice of outcome.notices) process.stderr.write(`easegress-server: ${notice}\n`)
+  if (outcome.options.printConfig) process.stdout.write(printConfig(outcome))
+  await run(new Root(outcome))
+}
+
+async function run(root: Root): Promise<void> {
+  const stop = (): void => {
+    root.stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('SIGHUP', () => root.reopenLogs())
+  // The parent is gone: nobody would start this process again, nor stop it.
+  process.on('disconnect', stop)
+  try {
+    await root.start()
+    process.send?.({ type: 'ready' })
+  } catch (thrown) {
+    process.stderr.write(`easegress-server: ${(thrown as Error).message}\n`)
+    await root.stop()
+    process.exit(1)
+  }
+}

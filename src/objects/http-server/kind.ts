@@ -1,0 +1,175 @@
+import {
+  boolean,
+  checked,
+  duration,
+  httpMethod,
+  integer,
+  ipCidr,
+  list,
+  map,
+  object,
+  regexp,
+  type SpecOf,
+  type SpecProblem,
+  string,
+} from '../../spec/schema.js'
+import { defineObjectKind } from '../contract.js'
+import { connectionsKey, statsKey } from './keys.js'
+
+const rootedPath = { pattern: /^\//, expected: 'a path that starts with "/"' }
+
+const ipFilter = (doc: string) =>
+  object(
+    {
+      blockByDefault: boolean({
+        doc: 'Verdict on addresses that neither list, or both, contain.',
+        default: false,
+      }),
+      allowIPs: list(ipCidr({ doc: '' }), {
+        doc: 'Addresses or CIDR blocks to let in.',
+        unique: true,
+        default: [],
+      }),
+      blockIPs: list(ipCidr({ doc: '' }), {
+        doc: 'Addresses or CIDR blocks to keep out.',
+        unique: true,
+        default: [],
+      }),
+    },
+    { doc, optional: true },
+  )
+
+const header = checked(
+  object({
+    key: string({ doc: 'Name of the header.', min: 1 }),
+    values: list(string({ doc: '' }), {
+      doc: 'Values that match.',
+      unique: true,
+      default: [],
+    }),
+    regexp: regexp({ doc: 'Or a pattern that its first value matches.', optional: true }),
+    backend: string({ doc: 'Pipeline for requests with such a header.', min: 1 }),
+  }),
+  (spec): SpecProblem[] =>
+    spec.values.length > 0 || spec.regexp
+      ? []
+      : [{ path: [], message: 'expected values or regexp', hint: 'say what the header must be' }],
+)
+
+const path = checked(
+  object({
+    path: string({ doc: 'Exact path.', ...rootedPath, optional: true }),
+    pathPrefix: string({
+      doc: 'What the path begins with; not bound to segments.',
+      ...rootedPath,
+      optional: true,
+    }),
+    pathRegexp: regexp({ doc: 'Pattern found in the path.', optional: true }),
+    rewriteTarget: string({
+      doc: 'Replaces every match of `pathRegexp` in the path; may use its groups as $1 or ${name}.',
+      optional: true,
+    }),
+    methods: list(httpMethod({ doc: '' }), {
+      doc: 'Methods to take; empty takes all. Another method is answered with 405.',
+      unique: true,
+      default: [],
+    }),
+    backend: string({ doc: 'Name of the pipeline that handles the request.', min: 1 }),
+    headers: list(header, {
+      doc: 'Only requests with one of these headers take this path; each leads to its own pipeline.',
+      default: [],
+    }),
+    ipFilter: ipFilter('Checked before the request is handed on.'),
+  }),
+  (spec): SpecProblem[] =>
+    spec.rewriteTarget && !spec.pathRegexp
+      ? [{ path: ['rewriteTarget'], message: 'has no effect without pathRegexp' }]
+      : [],
+)
+
+const rule = object({
+  host: string({ doc: 'Exact host.', optional: true }),
+  hostRegexp: regexp({ doc: 'Pattern found in the host.', optional: true }),
+  paths: list(path, { doc: 'Tried in order.', default: [] }),
+  ipFilter: ipFilter('Checked once the host matches.'),
+})
+
+const spec = checked(
+  object({
+    port: integer({ doc: 'TCP port to listen on.', min: 1, max: 65_535 }),
+    keepAlive: boolean({ doc: 'Whether connections are kept for further requests.', default: true }),
+    keepAliveTimeout: duration({
+      doc: 'Longest time a connection may be idle. Cut off at 10 s (docs/compatibility.md).',
+      default: '60s',
+      min: '1ms',
+    }),
+    maxConnections: integer({
+      doc: 'Connections at a time, over all workers of a node. Further ones are closed at once.',
+      min: 1,
+      max: 4_294_967_295,
+      default: 10_240,
+    }),
+    https: boolean({ doc: 'Serve TLS.', default: false }),
+    http3: boolean({ doc: 'Serve HTTP/3.', default: false }),
+    certBase64: string({ doc: 'Certificate, base64 of PEM; for `https`.', optional: true }),
+    keyBase64: string({ doc: 'Private key, base64 of PEM; for `https`.', optional: true }),
+    cacheSize: integer({
+      doc: 'Routes to remember; 0 for none.',
+      min: 0,
+      max: 1_000_000,
+      default: 0,
+    }),
+    xForwardedFor: boolean({ doc: 'Maintain the X-Forwarded-For header.', default: false }),
+    tracing: map(string({ doc: '' }), { doc: 'Zipkin tracing.', optional: true }),
+    ipFilter: ipFilter('Checked for every request.'),
+    rules: list(rule, { doc: 'Routing rules, tried in order.', default: [] }),
+  }),
+  (server): SpecProblem[] =>
+    (['https', 'http3', 'tracing'] as const)
+      .filter((field) => server[field])
+      .map((field) => ({
+        path: [field],
+        message: `${field} is not supported by this release`,
+        hint: 'leave it out, or end TLS in front of the gateway',
+      })),
+)
+
+export type Spec = SpecOf<typeof spec>
+
+export const httpServer = defineObjectKind<Spec>({
+  kind: 'HTTPServer',
+  category: 'gate',
+  summary: 'Listens for HTTP and routes requests to pipelines.',
+  spec,
+  references: (server) =>
+    server.rules.flatMap((each, r) =>
+      each.paths.flatMap((entry, p) => {
+        const at = ['rules', r, 'paths', p]
+        return [
+          { path: [...at, 'backend'], name: entry.backend, kinds: ['HTTPPipeline'] },
+          ...entry.headers.map((one, h) => ({
+            path: [...at, 'headers', h, 'backend'],
+            name: one.backend,
+            kinds: ['HTTPPipeline'],
+          })),
+        ]
+      }),
+    ),
+  shared: (server, name) => ({
+    words: [],
+    caps: [connectionsKey(server.port)],
+    stats: [statsKey(name)],
+  }),
+  status: (_server, name, view) => {
+    const state = view.listener?.state ?? 'nil'
+    const error = view.listener?.error || view.failure
+    return {
+      health: error,
+      state,
+      ...(error === '' ? {} : { error }),
+      status: view.httpStat(statsKey(name)),
+      topN: view.topPaths,
+    }
+  },
+  load: async () => (await import('./http-server.js')).httpServerModule,
+})

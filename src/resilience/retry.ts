@@ -1,0 +1,29 @@
+/** Statuses that `countingNetworkError` adds to the failures (compat/traffic-v1.md §2.5). */
+const NETWORK_ERRORS: ReadonlySet<number> = new Set([408, 499, 502, 503, 504])
+
+const GROWTH = 1.5
+
+export interface RetryPolicy {
+  readonly waitDuration: number
+  readonly backOffPolicy: 'random' | 'exponential'
+  readonly randomizationFactor: number
+  readonly countingNetworkError: boolean
+  readonly failureStatusCodes: readonly number[]
+}
+
+export function isFailure(policy: RetryPolicy, status: number): boolean {
+  if (policy.failureStatusCodes.includes(status)) return true
+  return policy.countingNetworkError && NETWORK_ERRORS.has(status)
+}
+
+/**
+ * Milliseconds between run `attempt` (from 1) and the next. `random` in [0, 1) is spread over the
+ * randomization factor's share below and above the base, which grows by half with each run when
+ * the policy is exponential.
+ */
+export function retryWaitMs(policy: RetryPolicy, attempt: number, random: number): number {
+  const growth = policy.backOffPolicy === 'exponential' ? GROWTH ** (attempt - 1) : 1
+  const baseMs = policy.waitDuration * growth
+  const spreadMs = baseMs * policy.randomizationFactor
+  return baseMs - spreadMs + 2 * spreadMs * random
+}

@@ -1,0 +1,118 @@
+import type { Actor, ActorRef, Reply } from '../actor/actor.js'
+import { PortLink } from '../actor/link.js'
+import type { ActorSystem } from '../actor/system.js'
+import { type Incarnation, ThreadSupervisor } from '../actor/threads.js'
+import { unreachable } from '../lib/assert.js'
+import type { Time } from '../lib/clock.js'
+import { GatewayError } from '../lib/errors.js'
+import type { ToCoordinator } from '../protocol/coordinator.js'
+import type { CoordinatorToRoot, RootToCoordinator } from '../protocol/root.js'
+import type { Logger } from '../telemetry/log.js'
+import type { CoordinatorThreadData } from './threads.js'
+
+export interface CoordinatorHostOptions {
+  readonly system: ActorSystem
+  readonly time: Time
+  readonly log: Logger
+  data(): CoordinatorThreadData
+  /** A (new) coordinator shows the registry and can be introduced to workers. */
+  ready(): void
+  /** The data directory cannot be used; the process is to end with this sentence. */
+  unusable(message: string): void
+  statsRead(worker: number, rows: readonly number[]): void
+}
+
+/** Five crashes in a minute: then it stays down, and traffic goes on without it. */
+const RESTARTS = { backoffMinMs: 100, backoffMaxMs: 2_000, restartsMax: 5, windowMs: 60_000 }
+
+/** The coordinator thread, and a way to it that stays good over its restarts. */
+export class CoordinatorHost implements Actor<CoordinatorToRoot> {
+  readonly #o: CoordinatorHostOptions
+  readonly #supervisor: ThreadSupervisor<'root', CoordinatorThreadData>
+  readonly #desk: ActorRef<CoordinatorToRoot>
+  #link: PortLink<RootToCoordinator> | null = null
+  #isReady = false
+  #down = ''
+
+  constructor(options: CoordinatorHostOptions) {
+    this.#o = options
+    const { system, time, log, data } = options
+    this.#desk = system.spawn<CoordinatorToRoot>('desk-of-coordinator', () => this)
+    this.#supervisor = new ThreadSupervisor<'root', CoordinatorThreadData>({
+      url: new URL('../coordinator-main.js', import.meta.url),
+      name: 'coordinator',
+      channels: ['root'],
+      time,
+      log,
+      restarts: RESTARTS,
+      data,
+      started: (incarnation) => this.#onStarted(incarnation),
+      ended: () => this.#onEnded(),
+      gaveUp: () => {
+        this.#down = 'the coordinator crashed too often and stays down; restart the server'
+        log.error('coordinator stays down')
+      },
+    })
+  }
+
+  get isReady(): boolean {
+    return this.#isReady
+  }
+
+  start(): void {
+    this.#supervisor.start()
+  }
+
+  async stop(): Promise<void> {
+    const stopped = this.#supervisor.stop()
+    this.#link?.remote.tell({ type: 'stop-coordinator' })
+    await stopped
+  }
+
+  tell(message: RootToCoordinator): void {
+    this.#link?.remote.tell(message)
+  }
+
+  /** What the admin API asks; fails with the reason while no coordinator is there. */
+  readonly ref: ActorRef<ToCoordinator> = {
+    name: 'coordinator',
+    tell: (message) => this.tell(message),
+    ask: (message, timeoutMs) => {
+      const link = this.#link
+      if (link !== null && this.#isReady) {
+        // The link speaks a wider union, of which every member answers alike.
+        return (link.remote as ActorRef<ToCoordinator>).ask(message, timeoutMs)
+      }
+      const reason = this.#down === '' ? 'the coordinator is starting, try again' : this.#down
+      return Promise.reject(new GatewayError('STORE_UNAVAILABLE', reason, { taken: false }))
+    },
+  }
+
+  receive(m: CoordinatorToRoot, _reply: Reply): void {
+    switch (m.type) {
+      case 'coordinator-ready':
+        this.#isReady = true
+        this.#o.ready()
+        break
+      case 'coordinator-failed':
+        this.#o.unusable(m.message)
+        break
+      case 'stats-read':
+        this.#o.statsRead(m.worker, m.rows)
+        break
+      default:
+        unreachable(m)
+    }
+  }
+
+  #onStarted({ ports }: Incarnation<'root'>): void {
+    const { time, log } = this.#o
+    this.#link = new PortLink<RootToCoordinator>(ports.root, { name: 'coordinator', time, log })
+    this.#link.serve(this.#desk)
+  }
+
+  #onEnded(): void {
+    this.#link = null
+    this.#isReady = false
+  }
+}

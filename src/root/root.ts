@@ -1,0 +1,202 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { ActorSystem } from '../actor/system.js'
+import { type AdminServer, createAdminServer } from '../admin/server.js'
+import { systemTime, type Time, type Timer } from '../lib/clock.js'
+import { catalogue } from '../kinds/catalogue.js'
+import type { Effective } from '../options/options.js'
+import { heartbeatMemory, Watchdog } from '../shared/heartbeat.js'
+import { lockDataDir } from '../store/data-dir-lock.js'
+import type { Logger } from '../telemetry/log.js'
+import { type LogOptions, type OpenLog, openLog } from '../telemetry/open-log.js'
+import { CoordinatorHost } from './coordinator-host.js'
+import { PortBroker } from './ports.js'
+import { SharedOwner } from './shared-owner.js'
+import { Workers } from './workers.js'
+
+const WATCH_EVERY_MS = 1_000
+
+/** Files below the home directory. */
+export interface Paths {
+  readonly dataDir: string
+  readonly logDir: string
+  readonly pidFile: string
+}
+
+export function pathsOf({ options }: Effective): Paths {
+  const under = (dir: string): string => (isAbsolute(dir) ? dir : join(options.homeDir, dir))
+  return {
+    dataDir: under(options.walDir === '' ? options.dataDir : options.walDir),
+    logDir: under(options.logDir),
+    pidFile: under('easegress.pid'),
+  }
+}
+
+/**
+ * The root supervisor, on the main thread: owns threads, ports and shared memory, and the admin
+ * actor, all of which outlive any coordinator or worker.
+ */
+export class Root {
+  readonly log: Logger
+  readonly #opened: OpenLog
+  readonly #effective: Effective
+  readonly #time: Time = systemTime
+  readonly #logOptions: LogOptions
+  readonly #paths: Paths
+  readonly #shared: SharedOwner
+  readonly #watchdog: Watchdog
+  readonly #coordinator: CoordinatorHost
+  readonly #workers: Workers
+  readonly #admin: AdminServer
+  readonly #started: Promise<void>
+  #resolveStarted!: () => void
+  #rejectStarted!: (error: Error) => void
+  #watching: Timer | null = null
+  #stopping: Promise<void> | null = null
+
+  constructor(effective: Effective) {
+    this.#effective = effective
+    const { options } = effective
+    this.#paths = pathsOf(effective)
+    mkdirSync(this.#paths.logDir, { recursive: true, mode: 0o700 })
+    mkdirSync(this.#paths.dataDir, { recursive: true, mode: 0o700 })
+    this.#logOptions = {
+      node: options.name,
+      level: options.debug ? 'debug' : 'info',
+      format: options.logFormat,
+      file: join(this.#paths.logDir, 'stdout.log'),
+    }
+    this.#opened = openLog(this.#logOptions, 'main', 'root')
+    this.log = this.#opened.log
+    this.#started = new Promise((resolve, reject) => {
+      this.#resolveStarted = resolve
+      this.#rejectStarted = reject
+    })
+    const count = options.workers === 0 ? availableParallelism() : options.workers
+    const heartbeat = heartbeatMemory(count)
+    this.#watchdog = new Watchdog(heartbeat, this.#time)
+    this.#shared = new SharedOwner(this.#time, count)
+    const system = new ActorSystem({
+      time: this.#time,
+      log: this.log,
+      escalated: (name, thrown) => this.#panic(`${name} failed`, thrown),
+    })
+    this.#coordinator = new CoordinatorHost({
+      system,
+      time: this.#time,
+      log: this.log,
+      data: () => ({
+        member: options.name,
+        memberOptions: effective.memberOptions,
+        dataDir: this.#paths.dataDir,
+        unknownFields: options.unknownFields,
+        log: this.#logOptions,
+      }),
+      ready: () => this.#onCoordinatorReady(),
+      unusable: (message) => this.#rejectStarted(new Error(message)),
+      statsRead: (worker, rows) => this.#workers.ref(worker)?.tell({ type: 'free-stats', rows }),
+    })
+    const accessLog = options.disableAccessLog
+      ? null
+      : join(this.#paths.logDir, 'filter_http_access.log')
+    this.#workers = new Workers({
+      count,
+      system,
+      time: this.#time,
+      log: this.log,
+      ports: new PortBroker(),
+      shared: this.#shared,
+      watchdog: this.#watchdog,
+      data: (worker) => ({
+        worker,
+        heartbeat,
+        trafficHost: options.trafficHost === '' ? '::' : options.trafficHost,
+        log: this.#logOptions,
+        accessLog,
+      }),
+      started: (worker) => this.#introduce(worker),
+      ended: (worker) => this.#coordinator.tell({ type: 'worker-gone', worker }),
+      stats: (worker, news) => this.#coordinator.tell({ type: 'worker-stats', worker, news }),
+    })
+    this.#admin = createAdminServer({
+      coordinator: this.#coordinator.ref,
+      catalogue,
+      options,
+      log: this.log.child('admin'),
+      accessLog: null,
+    })
+  }
+
+  get workerCount(): number {
+    return this.#workers.alive.length
+  }
+
+  get adminAddress(): AdminServer['address'] {
+    return this.#admin.address
+  }
+
+  /** Resolves when the admin API takes requests; rejects when the server cannot run. */
+  async start(): Promise<void> {
+    // Held until the process ends, over all lives of the coordinator.
+    await lockDataDir(this.#paths.dataDir)
+    this.#coordinator.start()
+    this.#workers.start()
+    this.#watch()
+    await this.#started
+    await this.#admin.listen()
+    writeFileSync(this.#paths.pidFile, `${process.ppid}\n`, { mode: 0o644 })
+  }
+
+  /** Drains traffic, then ends every thread. Nothing acknowledged is lost. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    this.#watching?.cancel()
+    await Promise.all([
+      this.#admin.close(this.#effective.options.drainTimeMs),
+      this.#workers.drain(this.#effective.options.drainTimeMs),
+    ])
+    await this.#coordinator.stop()
+    this.log.info('stopped')
+  }
+
+  reopenLogs(): void {
+    this.#opened.reopen()
+    this.#workers.tellAll({ type: 'reopen-logs' })
+    this.#coordinator.tell({ type: 'reopen-logs' })
+  }
+
+  #onCoordinatorReady(): void {
+    for (const worker of this.#workers.alive) this.#introduce(worker)
+    this.#resolveStarted()
+  }
+
+  /** Brings a worker and the coordinator together, once both are there. */
+  #introduce(worker: number): void {
+    if (!this.#coordinator.isReady) return
+    const port = this.#workers.introduce(worker)
+    if (port === null) return
+    this.#coordinator.tell({ type: 'introduce-worker', worker, port })
+    const news = this.#shared.currentStats(worker)
+    if (news !== null) this.#coordinator.tell({ type: 'worker-stats', worker, news })
+  }
+
+  /** A worker whose loop hangs cannot be ended alone: the parent starts the process anew. */
+  #watch(): void {
+    this.#watching = this.#time.after(WATCH_EVERY_MS, () => {
+      const silent = this.#watchdog.check()
+      if (silent.length > 0) this.#panic(`worker ${silent.join(', ')} hangs`, null)
+      else this.#watch()
+    })
+  }
+
+  #panic(why: string, thrown: unknown): void {
+    const error = thrown instanceof Error ? thrown.stack : String(thrown)
+    this.log.error('the process ends and is started anew', { why, error })
+    process.kill(process.pid, 'SIGKILL')
+  }
+}

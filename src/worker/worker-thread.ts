@@ -1,0 +1,195 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Actor, ActorRef } from '../actor/actor.js'
+import { PortLink } from '../actor/link.js'
+import { ActorSystem } from '../actor/system.js'
+import { unreachable } from '../lib/assert.js'
+import { systemTime } from '../lib/clock.js'
+import { TimerWheel } from '../lib/timer-wheel.js'
+import { UwsListener } from '../listener/uws-listener.js'
+import { objectKinds } from '../kinds/registry.js'
+import type { TopPathSource, WorkerEnv } from '../objects/contract.js'
+import { PipelineDirectory } from '../objects/directory.js'
+import { SocketTable } from '../objects/sockets.js'
+import type {
+  CoordinatorToWorker,
+  RootToWorker,
+  WorkerToCoordinator,
+  WorkerToRoot,
+} from '../protocol/worker.js'
+import { BEAT_MS, type WorkerThreadData } from '../root/threads.js'
+import { Heartbeat } from '../shared/heartbeat.js'
+import { AccessLog } from '../telemetry/access-log.js'
+import { AppendFile } from '../telemetry/append-file.js'
+import { type OpenLog, openLog } from '../telemetry/open-log.js'
+import { HttpUpstreamClient } from '../upstream/client.js'
+import { SystemResolver } from '../upstream/resolver.js'
+import { accessLine } from './access-line.js'
+import { Builder } from './build.js'
+import { SharedMemory } from './shared-memory.js'
+import { type ToWorkerActor, WorkerActor } from './worker-actor.js'
+
+/** The timer wheel turns this often; its slots are 4 ms wide. */
+const TURN_MS = 4
+const CLAIM_TIMEOUT_MS = 10_000
+const DRAIN_POLL_MS = 20
+
+/** Wires up one worker: its actor, its listeners, its way to the root and to the coordinator. */
+export class WorkerThread implements Actor<RootToWorker> {
+  readonly #data: WorkerThreadData
+  readonly #opened: OpenLog
+  readonly #accessLog: AccessLog | null
+  readonly #system: ActorSystem
+  readonly #root: PortLink<WorkerToRoot>
+  readonly #memory: SharedMemory
+  readonly #sockets: SocketTable
+  readonly #actor: ActorRef<ToWorkerActor>
+  #coordinator: PortLink<WorkerToCoordinator> | null = null
+
+  constructor(port: MessagePort, data: WorkerThreadData) {
+    this.#data = data
+    const thread = `worker-${data.worker}`
+    this.#opened = openLog(data.log, thread, 'worker')
+    const log = this.#opened.log
+    this.#accessLog =
+      data.accessLog === null
+        ? null
+        : new AccessLog({ file: new AppendFile(data.accessLog), time: systemTime, log })
+    this.#system = new ActorSystem({
+      time: systemTime,
+      log,
+      escalated: (name, thrown) => this.#die(`${name} failed`, thrown),
+    })
+    process.on('uncaughtException', (thrown) => this.#die('uncaught exception', thrown))
+    process.on('unhandledRejection', (thrown) => this.#die('unhandled rejection', thrown))
+    this.#root = new PortLink<WorkerToRoot>(port, { name: 'root', time: systemTime, log })
+    const root = this.#root.remote
+    this.#memory = new SharedMemory(root, data.worker)
+    this.#sockets = new SocketTable(
+      {
+        claim: ({ host, port: at }) =>
+          root.ask({ type: 'claim-port', host, port: at }, CLAIM_TIMEOUT_MS),
+        release: ({ host, port: at }) => root.tell({ type: 'release-port', host, port: at }),
+        open: (key, gate) => UwsListener.open(key, gate, log.child('listener')),
+      },
+      log.child('listener'),
+    )
+    const timers = new TimerWheel(systemTime)
+    setInterval(() => timers.advance(), TURN_MS).unref()
+    const topPaths = new Map<string, TopPathSource>()
+    const builder = new Builder(objectKinds, this.#memory, this.#env(timers, topPaths))
+    this.#actor = this.#system.spawn<ToWorkerActor>(
+      thread,
+      ({ self }) =>
+        new WorkerActor({
+          self,
+          builder,
+          memory: this.#memory,
+          sockets: this.#sockets,
+          time: systemTime,
+          log,
+          coordinator: () => this.#coordinator?.remote ?? null,
+          topPaths: (server, limit) => topPaths.get(server)?.top(limit) ?? [],
+        }),
+      // Its state is what runs: after a throw the thread is made anew, not the actor.
+      { mailbox: { capacity: 65_536, overflow: { policy: 'refuse' } }, restarts: { restartsMax: 0 } },
+    )
+    this.#root.serve(this.#system.spawn<RootToWorker>(`${thread}-root`, () => this))
+  }
+
+  /** Begins to beat; all else follows from messages. */
+  start(): void {
+    const heartbeat = new Heartbeat(this.#data.heartbeat, this.#data.worker, systemTime, BEAT_MS)
+    setInterval(() => heartbeat.beat(), BEAT_MS)
+  }
+
+  receive(m: RootToWorker): void {
+    switch (m.type) {
+      case 'introduce-coordinator':
+        this.#meet(m.port)
+        break
+      case 'drain':
+        this.#drain(m.timeoutMs)
+        break
+      case 'reopen-logs':
+        this.#opened.reopen()
+        this.#accessLog?.reopen()
+        break
+      case 'free-stats':
+        this.#memory.freeStats(m.rows)
+        break
+      case 'inject-fault':
+        if (m.fault === 'loop') for (;;);
+        setImmediate(() => {
+          throw new Error('fault injected by a test')
+        })
+        break
+      default:
+        unreachable(m)
+    }
+  }
+
+  #env(timers: TimerWheel, topPaths: Map<string, TopPathSource>): WorkerEnv {
+    const accessLog = this.#accessLog
+    return {
+      timers,
+      log: this.#opened.log.child('traffic'),
+      upstream: new HttpUpstreamClient({ timers, resolver: new SystemResolver(systemTime) }),
+      pipelines: new PipelineDirectory(),
+      sockets: this.#sockets,
+      trafficHost: this.#data.trafficHost,
+      topPaths,
+      accessLog:
+        accessLog === null
+          ? null
+          : (ex, status, durationMs) => accessLog.write(accessLine(ex, status, durationMs)),
+      words: (key) => this.#memory.words(key),
+      cap: (key) => this.#memory.cap(key),
+      stats: (key) => this.#memory.stats(key),
+    }
+  }
+
+  /** A coordinator, the first or one that follows a crash. */
+  #meet(port: MessagePort): void {
+    const link = new PortLink<WorkerToCoordinator>(port, {
+      name: 'coordinator',
+      time: systemTime,
+      log: this.#opened.log,
+    })
+    link.serve(this.#actor as ActorRef<CoordinatorToWorker>)
+    this.#coordinator = link
+    this.#actor.tell({ type: 'coordinator-here' })
+  }
+
+  #drain(timeoutMs: number): void {
+    this.#sockets.drain()
+    const deadlineMs = performance.now() + timeoutMs
+    const poll = (): void => {
+      if (this.#sockets.activeCount > 0 && performance.now() < deadlineMs) {
+        setTimeout(poll, DRAIN_POLL_MS)
+        return
+      }
+      this.#end(0)
+    }
+    poll()
+  }
+
+  /**
+   * Something of ours is broken: this worker alone goes. An uncaught throw with an open
+   * uWebSockets.js socket would abort the whole process, so the sockets go first.
+   */
+  #die(what: string, thrown: unknown): void {
+    const error = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+    this.#opened.log.error('worker ends', { what, error })
+    this.#end(1)
+  }
+
+  #end(code: number): void {
+    try {
+      this.#sockets.closeAll()
+      this.#accessLog?.close()
+    } finally {
+      process.exit(code)
+    }
+  }
+}
+
