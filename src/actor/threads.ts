@@ -3,7 +3,7 @@ import type { Time, Timer } from '../lib/clock.js'
 import type { Logger } from '../telemetry/log.js'
 import { type RestartOptions, Restarts } from './restarts.js'
 
-export interface ThreadOptions {
+interface ThreadOptions {
   /** A JavaScript module. */
   readonly url: URL
   readonly name: string
@@ -15,7 +15,7 @@ export interface ThreadOptions {
   readonly execArgv?: readonly string[]
 }
 
-export type ThreadEvent =
+type ThreadEvent =
   /** Its module starts to run. */
   | { readonly type: 'online' }
   /** It threw, or its heap is full; `exited` follows. */
@@ -23,7 +23,7 @@ export type ThreadEvent =
   /** Last event. 0: it returned; 1 after a throw. */
   | { readonly type: 'exited'; readonly code: number }
 
-export interface Thread {
+interface Thread {
   readonly name: string
   /** Positive and never reused within the process. */
   readonly id: number
@@ -35,7 +35,7 @@ export interface Thread {
 }
 
 /** Starts a thread. Its stdout and stderr are the process's. */
-export function spawnThread(options: ThreadOptions, onEvent: (event: ThreadEvent) => void): Thread {
+function spawnThread(options: ThreadOptions, onEvent: (event: ThreadEvent) => void): Thread {
   const { url, name, workerData, moved = [], resourceLimits, execArgv } = options
   const worker = new Worker(url, {
     name,

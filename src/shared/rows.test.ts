@@ -1,29 +1,27 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { VirtualTime } from '../lib/clock.js'
-import { NodeMemory } from './memory.js'
-import { NodeCap, NodeGauge } from './rows.js'
+import { clearRows, NodeCap, NodeGauge, rowsBroker } from './rows.js'
+import type { SlotBroker } from './slots.js'
 
 const WORKERS = 3
 
-function slotOf(memory: NodeMemory, what: 'gauges' | 'caps', key: string) {
-  const [place] = memory[what].claim(0, [key])
-  return {
-    memory: memory[what].segments[place?.segment as number] as SharedArrayBuffer,
-    index: place?.index as number,
-  }
+function slotOf(broker: SlotBroker, key: string) {
+  const [place] = broker.claim(0, [key])
+  const memory = broker.segments[place?.segment as number] as SharedArrayBuffer
+  return { memory, index: place?.index as number }
 }
 
 it('a gauge is the sum of what the workers counted; a dead one counts no more', () => {
-  const memory = new NodeMemory(new VirtualTime(), WORKERS)
-  const slot = slotOf(memory, 'gauges', 'connections')
-  const other = new NodeGauge(slotOf(memory, 'gauges', 'else'), 1)
+  const broker = rowsBroker(new VirtualTime(), WORKERS)
+  const slot = slotOf(broker, 'connections')
+  const other = new NodeGauge(slotOf(broker, 'else'), 1)
   const gauges = [0, 1, 2].map((worker) => new NodeGauge(slot, worker))
   for (const [worker, gauge] of gauges.entries()) gauge.add(10 ** worker)
   gauges[1]?.add(-3)
   other.add(5)
   expect(gauges.map((gauge) => gauge.sum())).toEqual([108, 108, 108])
-  memory.workerGone(1)
+  clearRows(broker.segments, 1)
   expect(gauges[0]?.sum()).toBe(101)
   expect(other.sum()).toBe(0)
 })
@@ -35,8 +33,8 @@ it.each<[string, cap: number, want: boolean]>([
   ['nothing allowed', 0, false],
   ['less than nothing', -1, false],
 ])('NodeCap.acquire with two permits out: %s', (_name, cap, want) => {
-  const memory = new NodeMemory(new VirtualTime(), WORKERS)
-  const slot = slotOf(memory, 'caps', 'a')
+  const broker = rowsBroker(new VirtualTime(), WORKERS)
+  const slot = slotOf(broker, 'a')
   const one = new NodeCap(slot, 0)
   const two = new NodeCap(slot, 2)
   expect([one.acquire(2), two.acquire(2)]).toEqual([true, true])
@@ -52,8 +50,8 @@ it('NodeCap agrees with counting on one hand, also when workers die', () => {
   })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
-      const memory = new NodeMemory(new VirtualTime(), WORKERS)
-      const slot = slotOf(memory, 'caps', 'a')
+      const broker = rowsBroker(new VirtualTime(), WORKERS)
+      const slot = slotOf(broker, 'a')
       const caps = Array.from({ length: WORKERS }, (_, worker) => new NodeCap(slot, worker))
       const out = new Array<number>(WORKERS).fill(0)
       const total = (): number => out.reduce((sum, each) => sum + each, 0)
@@ -63,7 +61,7 @@ it('NodeCap agrees with counting on one hand, also when workers die', () => {
           expect(caps[worker]?.acquire(cap)).toBe(total() < cap)
           if (total() < cap) out[worker] = held + 1
         } else if (what === 'gone') {
-          memory.workerGone(worker)
+          clearRows(broker.segments, worker)
           out[worker] = 0
         } else if (held > 0) {
           caps[worker]?.release()
@@ -78,12 +76,12 @@ it('NodeCap agrees with counting on one hand, also when workers die', () => {
 
 it('a slot of rows that is given to another key starts from zero on every row', () => {
   const time = new VirtualTime()
-  const memory = new NodeMemory(time, WORKERS)
-  const before = new NodeGauge(slotOf(memory, 'gauges', 'old'), 2)
+  const broker = rowsBroker(time, WORKERS)
+  const before = new NodeGauge(slotOf(broker, 'old'), 2)
   before.add(9)
-  memory.gauges.release(0, ['old'])
+  broker.release(0, ['old'])
   time.advance(60_000)
-  const after = new NodeGauge(slotOf(memory, 'gauges', 'new'), 2)
+  const after = new NodeGauge(slotOf(broker, 'new'), 2)
   expect(after.sum()).toBe(0)
   after.add(1)
   expect(before.own).toBe(1) // it is indeed the same slot

@@ -28,7 +28,10 @@ export function rowsBroker(clock: Clock, workers: number): SlotBroker {
   })
 }
 
-/** Forgets what an ended worker counted in `segments`: gauges and caps alike. */
+/**
+ * Forgets what an ended worker counted in `segments`: gauges and caps alike. Call it on the thread's
+ * exit event, before its successor starts.
+ */
 export function clearRows(segments: readonly SharedArrayBuffer[], worker: number): void {
   for (const segment of segments) {
     const cells = new Int32Array(segment)

@@ -3,11 +3,11 @@ import { expect, it } from 'vitest'
 import { systemTime } from '../lib/clock.js'
 import { compileThreadFixture } from '../lib/thread-fixture.js'
 import type { HammerData, HammerResult } from './hammer.fixture.js'
-import { NodeMemory } from './memory.js'
-import { NodeCap } from './rows.js'
+import { clearRows, NodeCap, rowsBroker } from './rows.js'
 import type { SlotBroker } from './slots.js'
 import { mergeRows } from './stats.js'
 import { ROW_BYTES } from './stats-layout.js'
+import { wordsBroker } from './words.js'
 
 const url = await compileThreadFixture(new URL('./hammer.fixture.ts', import.meta.url))
 const THREADS = 2
@@ -33,9 +33,9 @@ function hammer(data: HammerData): Promise<HammerResult> {
 }
 
 it('two threads never hold more permits than the cap, pick in turn, and lose no count', async () => {
-  const memory = new NodeMemory(systemTime, THREADS)
-  const capSlot = slotOf(memory.caps, 'connections')
-  const wordSlot = slotOf(memory.words, 'round robin')
+  const caps = rowsBroker(systemTime, THREADS)
+  const capSlot = slotOf(caps, 'connections')
+  const wordSlot = slotOf(wordsBroker(systemTime), 'round robin')
   const control = new SharedArrayBuffer(16)
   const stats = Array.from({ length: THREADS }, () => new SharedArrayBuffer(ROW_BYTES))
   const results = await Promise.all(
@@ -66,6 +66,6 @@ it('two threads never hold more permits than the cap, pick in turn, and lose no 
   // The second thread ended with a permit in hand.
   const cap = new NodeCap(capSlot, 0)
   expect(cap.total).toBe(1)
-  memory.workerGone(1)
+  clearRows(caps.segments, 1)
   expect(cap.total).toBe(0)
 })
