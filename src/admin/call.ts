@@ -42,6 +42,8 @@ export type Body =
   | { readonly type: 'value'; readonly value: unknown }
   /** Items of one list, rendered one at a time so that a long list does not stop the loop. */
   | { readonly type: 'list'; readonly items: Iterable<unknown> }
+  /** The same for the entries of one map. */
+  | { readonly type: 'map'; readonly entries: Iterable<readonly [key: string, value: unknown]> }
   | { readonly type: 'text'; readonly contentType: string; readonly text: string }
 
 export interface Answer {

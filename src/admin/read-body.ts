@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { GatewayError } from '../lib/errors.js'
 
 /** Largest body of a request in bytes. */
-export const BODY_BYTES_MAX = 4 * 1024 * 1024
+const BODY_BYTES_MAX = 4 * 1024 * 1024
 
 /**
  * The body as text. Rejects with DOCUMENT_TOO_LARGE as soon as the limit is passed, at once when

@@ -46,7 +46,7 @@ export const purgeMember: Handler = async (call) => {
 export const listObjectStatus: Handler = async (call) => {
   call.query.expectOnly()
   const result = await ask(call, { type: 'list-object-status' })
-  return stamped(result, { type: 'value', value: result.value })
+  return stamped(result, { type: 'map', entries: Object.entries(result.value) })
 }
 
 /** As YAML each member's status is a text that holds YAML, which is what v1 gives. */

@@ -27,9 +27,9 @@ export async function respond(
     response.setHeader(name, value)
   }
   const { body } = answer
-  if (body.type === 'list') {
+  if (body.type === 'list' || body.type === 'map') {
     response.setHeader('Content-Type', wantsJson ? JSON_TYPE : YAML_TYPE)
-    await writeList(response, body.items, wantsJson)
+    await writeSlowly(response, wantsJson ? jsonPieces(body) : yamlPieces(body))
     return
   }
   const [type, text] = render(body, wantsJson)
@@ -62,10 +62,7 @@ function discardRest(request: IncomingMessage): Promise<void> {
   })
 }
 
-function render(
-  body: Exclude<Body, { type: 'list' }>,
-  wantsJson: boolean,
-): [string | null, string] {
+function render(body: Exclude<Body, Long>, wantsJson: boolean): [string | null, string] {
   if (body.type === 'none') return [null, '']
   if (body.type === 'text') return [body.contentType, body.text]
   return wantsJson
@@ -73,18 +70,35 @@ function render(
     : [YAML_TYPE, toYaml(body.value)]
 }
 
-async function writeList(
-  response: ServerResponse,
-  items: Iterable<unknown>,
-  wantsJson: boolean,
-): Promise<void> {
-  let chunk = wantsJson ? '[' : ''
-  let count = 0
+type Long = Extract<Body, { type: 'list' | 'map' }>
+
+/** Block collections can be cut between their items. */
+function* yamlPieces(body: Long): Generator<string> {
+  let isEmpty = true
+  for (const item of body.type === 'list' ? body.items : body.entries) {
+    isEmpty = false
+    yield toYaml(body.type === 'list' ? [item] : Object.fromEntries([item as [string, unknown]]))
+  }
+  if (isEmpty) yield body.type === 'list' ? '[]\n' : '{}\n'
+}
+
+function* jsonPieces(body: Long): Generator<string> {
+  const [open, close] = body.type === 'list' ? ['[', ']'] : ['{', '}']
+  let before = open
+  for (const item of body.type === 'list' ? body.items : body.entries) {
+    const [key, value] = body.type === 'list' ? [null, item] : (item as [string, unknown])
+    yield `${before}${key === null ? '' : `${JSON.stringify(key)}:`}${JSON.stringify(value)}`
+    before = ','
+  }
+  yield before === open ? `${open}${close}\n` : `${close}\n`
+}
+
+/** Renders and writes in slices, so that no answer holds up the loop, however long it is. */
+async function writeSlowly(response: ServerResponse, pieces: Iterable<string>): Promise<void> {
+  let chunk = ''
   let sliceEndMs = performance.now() + SLICE_MS
-  for (const item of items) {
-    if (wantsJson) chunk += `${count === 0 ? '' : ','}${JSON.stringify(item)}`
-    else chunk += toYaml([item])
-    count += 1
+  for (const piece of pieces) {
+    chunk += piece
     if (performance.now() < sliceEndMs) continue
     const hasRoom = response.write(Buffer.from(chunk))
     chunk = ''
@@ -92,8 +106,6 @@ async function writeList(
     if (!hasRoom && !(await drained(response))) return
     sliceEndMs = performance.now() + SLICE_MS
   }
-  if (wantsJson) chunk += ']\n'
-  else if (count === 0) chunk = '[]\n'
   response.end(Buffer.from(chunk))
 }
 

@@ -15,9 +15,9 @@ import {
   purgeMember,
 } from './reads.js'
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
-export interface Route {
+interface Route {
   readonly method: Method
   /** Below the prefix; `{name}` takes one segment. */
   readonly path: string

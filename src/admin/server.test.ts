@@ -155,6 +155,8 @@ it('an empty list is a list', () =>
     expect((await call('GET', '/apis/v1/objects')).body).toBe('[]\n')
     expect((await call('GET', '/apis/v1/objects', JSON_PLEASE)).body).toBe('[]\n')
     expect((await call('GET', '/apis/v1/status/members')).body).toBe('[]\n')
+    expect((await call('GET', '/apis/v1/status/objects')).body).toBe('{}\n')
+    expect((await call('GET', '/apis/v1/status/objects', JSON_PLEASE)).body).toBe('{}\n')
   }))
 
 it('a long list comes whole, and the loop is not held up for it', () =>
@@ -223,6 +225,9 @@ it('shows the status of objects in both shapes of v1', () =>
     expect((await call('GET', '/apis/v1/status/objects/s1')).body).toBe(
       'eg-1: |\n  health: ""\n  state: running\n',
     )
+    coordinator.status = { ...coordinator.status, 'a "b': {} }
+    const all = await call('GET', '/apis/v1/status/objects', JSON_PLEASE)
+    expect(JSON.parse(all.body)).toEqual(coordinator.status)
     const json = await call('GET', '/apis/v1/status/objects/s1', JSON_PLEASE)
     expect(JSON.parse(json.body)).toEqual({ 'eg-1': { health: '', state: 'running' } })
     expect((await call('GET', '/apis/v1/status/objects/s2')).status).toBe(404)

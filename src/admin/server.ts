@@ -157,7 +157,8 @@ class HttpAdminServer implements AdminServer {
       tls === null ? http.createServer(limits) : https.createServer({ ...limits, ...tls })
     server.maxHeadersCount = HEADERS_MAX
     server.maxConnections = CONNECTIONS_MAX
-    server.timeout = SILENCE_TIMEOUT_MS
+    // No silence while the coordinator is still allowed to think.
+    server.timeout = SILENCE_TIMEOUT_MS + this.#parts.options.clusterRequestTimeoutMs
     server.on('request', (request, response) => {
       void this.#serve(request, response, () => {})
     })

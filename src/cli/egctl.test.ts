@@ -1,5 +1,8 @@
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import {
   CATALOGUE_FIXTURE,
@@ -8,6 +11,7 @@ import {
   spawnCoordinator,
 } from '../admin/coordinator.fixture.js'
 import { type AdminOptions, createAdminServer } from '../admin/server.js'
+import { TEST_CERT, TEST_KEY } from '../admin/tls.fixture.js'
 import { GatewayError } from '../lib/errors.js'
 import { MemoryLogger } from '../telemetry/memory-log.js'
 import { egctl } from './egctl.js'
@@ -384,6 +388,30 @@ it('authenticates', () =>
     },
     { basicAuth: { admin: 'p@ss' } },
   ))
+
+it('speaks TLS to a server it trusts', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'egctl-tls-'))
+  const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]
+  writeFileSync(certFile, TEST_CERT)
+  writeFileSync(keyFile, TEST_KEY)
+  try {
+    await withServer(
+      async ({ run, port }) => {
+        const to = `health --server https://127.0.0.1:${port}`
+        expect(await run(`${to} --ca-file ${certFile}`)).toEqual(QUIET)
+        expect(await run(`${to} --insecure-skip-verify`)).toEqual(QUIET)
+        expect((await run(to)).err).toMatch(/certificate is not trusted \(see --ca-file\)\n$/)
+        expect((await run(`${to} --ca-file /gone`)).err).toBe(
+          'Error: --ca-file: cannot read /gone\n',
+        )
+        expect((await run(`health --server 127.0.0.1:${port}`)).err).toMatch(/use https:/)
+      },
+      { tls: true, certFile, keyFile },
+    )
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+})
 
 it('--help has examples, and every command its own', async () => {
   const help = await egctlWith({}, '--help', {})

@@ -5,8 +5,8 @@ import { warningPrefix } from './messages.js'
 import { type Column, table } from './table.js'
 import { type TargetOptions, targetOf } from './target.js'
 
-export const OUTPUTS = ['yaml', 'json', 'table'] as const
-export type Output = (typeof OUTPUTS)[number]
+const OUTPUTS = ['yaml', 'json', 'table'] as const
+type Output = (typeof OUTPUTS)[number]
 
 interface GlobalOptions extends TargetOptions {
   readonly output: string

@@ -9,7 +9,7 @@ export interface Target {
   readonly tls: TlsFiles | null
 }
 
-export interface TlsFiles {
+interface TlsFiles {
   readonly isVerified: boolean
   readonly caFile?: string
   readonly certFile?: string

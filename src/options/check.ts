@@ -77,9 +77,7 @@ function checkAdmin(o: ServerOptions, where: Where): string[] {
 }
 
 /** True when the admin API demands a password or a client certificate. */
-export function isAuthenticated(
-  o: Pick<ServerOptions, 'basicAuth' | 'tls' | 'clientCaFile'>,
-): boolean {
+function isAuthenticated(o: Pick<ServerOptions, 'basicAuth' | 'tls' | 'clientCaFile'>): boolean {
   return Object.keys(o.basicAuth).length > 0 || (o.tls && o.clientCaFile !== '')
 }
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { type OptionsOutcome, printConfig, readOptions } from './options.js'
 
@@ -284,4 +285,19 @@ it('options are frozen, lists and maps included', () => {
   expect(Object.isFrozen(options)).toBe(true)
   expect(Object.isFrozen(options.labels)).toBe(true)
   expect(Object.isFrozen(options.clusterListenPeerUrls)).toBe(true)
+})
+
+it('never throws, whatever it is given', () => {
+  const word = fc.oneof(
+    fc.string(),
+    fc.constantFrom('--name', '--labels', '--workers=', '-f', '-c', '--', '--api-addr', '-cv', '='),
+  )
+  const env = fc.dictionary(fc.constantFrom('EG_NAME', 'EG_LABELS', 'EG_WORKERS', 'EG_X'), word)
+  const file = fc.oneof(fc.string(), fc.json(), fc.constant('name: &a [*a]'))
+  fc.assert(
+    fc.property(fc.array(word), env, file, (argv, variables, text) => {
+      const outcome = readOptions(argv, variables, () => text, 'host-1')
+      if (outcome.type === 'refused') expect(outcome.problems.length).toBeGreaterThan(0)
+    }),
+  )
 })

@@ -10,7 +10,6 @@ import { helpText } from './help.js'
 import { type Env, flagSettings, readConfigFile, readEnv, type Setting } from './sources.js'
 import { OPTIONS, type OptionKey, type OptionRow, ROWS, type ServerOptions } from './table.js'
 
-export { isAuthenticated } from './check.js'
 export type { ServerOptions } from './table.js'
 
 /** Effective options with the form they are shown in. */

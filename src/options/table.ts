@@ -21,7 +21,7 @@ export const GROUPS = [
   'Profiles',
   'Start',
 ] as const
-export type Group = (typeof GROUPS)[number]
+type Group = (typeof GROUPS)[number]
 
 /** One start-up option. The order of rows is the order of `--print-config`. */
 export interface OptionRow<T> {
@@ -277,7 +277,7 @@ export const OPTIONS = {
   }),
   unknownFields: row({
     name: 'unknown-fields',
-    group: 'Traffic',
+    group: 'Admin API',
     type: choice(['refuse', 'warn']),
     default: 'refuse',
     doc: 'What to do with an object that has fields its kind does not know.',
