@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { release } from '../lib/release.js'
+import { VERSION } from '../version.js'
 import type { CliIo } from './io.js'
 import { errorPrefix } from './messages.js'
 import { DEFAULT_SERVER } from './target.js'
@@ -67,7 +67,7 @@ export function bareProgram(io: CliIo): Command {
     .option('--cert-file <path>', 'certificate to show to the server (PEM)')
     .option('--key-file <path>', 'its private key (PEM)')
     .option('--insecure-skip-verify', 'do not check the certificate of the server')
-    .version(release(), '-V, --version', 'print the version')
+    .version(VERSION, '-V, --version', 'print the version')
     .helpCommand(false)
     .addHelpText('after', EXAMPLES)
     .exitOverride()
