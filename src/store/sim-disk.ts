@@ -89,7 +89,7 @@ export class SimDisk implements Disk {
   /** Changes a byte that is on the platter, as a failing disk would. */
   flip(name: string, offset: number): void {
     const inode = this.#inode('flip', name)
-    for (const bytes of [inode.cached, inode.durable]) {
+    for (const bytes of new Set([inode.cached, inode.durable])) {
       if (offset < bytes.length) bytes[offset] = (bytes[offset] as number) ^ 0x5a
     }
   }

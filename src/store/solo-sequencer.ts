@@ -183,16 +183,19 @@ export class SoloSequencer implements Sequencer {
   }
 
   #commit(entries: readonly (LogEntry & { readonly ticket: number | null })[]): void {
-    const last = entries.at(-1)
-    if (last === undefined || this.#state === 'failed') return
+    if (this.#state === 'failed') return
     const alien = entries.find(({ type }) => type !== ENTRY.command && type !== ENTRY.noop)
-    if (alien !== undefined) {
-      const what = `the log holds an entry of type ${alien.type} at index ${alien.index}`
-      this.#fail(
-        storeUnavailable(`${what}, which this version does not know; start a newer one`, 'none'),
-      )
-      return
-    }
+    this.#commitKnown(alien === undefined ? entries : entries.slice(0, entries.indexOf(alien)))
+    if (alien === undefined) return
+    const what = `the log holds an entry of type ${alien.type} at index ${alien.index}`
+    this.#fail(
+      storeUnavailable(`${what}, which this version does not know; start a newer one`, 'none'),
+    )
+  }
+
+  #commitKnown(entries: readonly (LogEntry & { readonly ticket: number | null })[]): void {
+    const last = entries.at(-1)
+    if (last === undefined) return
     this.#committedIndex = last.index
     this.#committedTerm = last.term
     this.#sink.onCommitted(

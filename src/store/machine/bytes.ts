@@ -110,7 +110,8 @@ export class ByteReader {
   bytes(): Uint8Array {
     const length = this.uint()
     const from = this.#advance(length)
-    return this.#buffer.subarray(from, from + length)
+    const { buffer, byteOffset } = this.#buffer
+    return new Uint8Array(buffer, byteOffset + from, length)
   }
 
   /** Asserts that nothing is left. */
