@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { type Agent, request as httpRequest } from 'node:http'
 import { crc32 } from 'node:zlib'
 import { expect, it } from 'vitest'
-import { buildNativeBench, installed, run, startOrigin } from './native.js'
+import { buildNativeBench, installed, load, run, startOrigin } from './native.js'
 import { exchange, patternBody } from './raw.js'
 
 const missing = buildNativeBench()
@@ -157,7 +157,6 @@ test('HEAD has no body, HTTP/1.0 is closed unless it asks otherwise, 204 has no 
 
 test.each<[fault: string, end: 'fin' | 'reset' | 'open', text: RegExp]>([
   ['reset', 'reset', /^$/],
-  ['reset-mid', 'reset', /^HTTP[\s\S]*\r\n\r\n0123456789abcdefghijklmnopqrstuv$|^$/],
   ['close', 'fin', /^$/],
   ['close-mid', 'fin', /Content-Length: 64\r\n\r\n0123456789abcdefghijklmnopqrstuv$/],
   ['half-head', 'fin', /^HTTP\/1\.1 200 OK\r\n(?![\s\S]*\r\n\r\n)/],
@@ -177,6 +176,21 @@ test.each<[fault: string, end: 'fin' | 'reset' | 'open', text: RegExp]>([
   )
   expect(got.end).toBe(end)
   expect(got.text).toMatch(text)
+  await origin.stop()
+})
+
+// libuv reports an RST that follows data as a plain end (it takes POLLHUP after a short read for
+// one), so these two are told apart by the load generator, which reads until the error shows.
+test.each<[fault: string, detail: string]>([
+  ['reset-mid', 'reset'],
+  ['close-mid', 'closed before the answer was complete'],
+])('fault %s gives half of the body, then: %s', async (fault, detail) => {
+  const origin = await startOrigin()
+  const report = await load('-n', '20', '-c', '2', `${origin.url}/bytes/64?fault=${fault}`)
+  expect(report.errors).toMatchObject({ reset: 20, total: 20 })
+  expect(report.errorSamples.map((sample) => sample.detail)).toEqual([detail, detail, detail])
+  // Head and half of the body: 97 bytes came each time.
+  expect(report.bytesIn).toBe(20 * 97)
   await origin.stop()
 })
 

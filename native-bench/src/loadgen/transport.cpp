@@ -36,24 +36,24 @@ class TlsContext {
       SSL_CTX_set_app_data(context, this);
       SSL_CTX_sess_set_new_cb(context, [](SSL* ssl, SSL_SESSION* session) {
         auto* self = static_cast<TlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
-        if (self->lastSession != nullptr) SSL_SESSION_free(self->lastSession);
-        self->lastSession = session;
-        return 1;
+        // Kept as bytes: OpenSSL marks a TLS 1.3 session that was resumed as not resumable, and the
+        // mark would pass on to the session of the next ticket.
+        self->lastSession.resize(size_t(std::max(i2d_SSL_SESSION(session, nullptr), 0)));
+        auto* to = reinterpret_cast<unsigned char*>(self->lastSession.data());
+        i2d_SSL_SESSION(session, &to);
+        return 0;
       });
     } else {
       SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     }
   }
-  ~TlsContext() {
-    if (lastSession != nullptr) SSL_SESSION_free(lastSession);
-    SSL_CTX_free(context);
-  }
+  ~TlsContext() { SSL_CTX_free(context); }
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
 
   const TlsOptions options;
   SSL_CTX* const context;
-  SSL_SESSION* lastSession = nullptr;
+  std::string lastSession;  // DER; empty before the first
 };
 
 class TlsSession {
@@ -69,8 +69,11 @@ class TlsSession {
       if (literal) X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name.c_str());
       else SSL_set1_host(ssl, name.c_str());
     }
-    if (context.options.resume && context.lastSession != nullptr) {
-      SSL_set_session(ssl, context.lastSession);
+    if (!context.lastSession.empty()) {
+      const auto* from = reinterpret_cast<const unsigned char*>(context.lastSession.data());
+      SSL_SESSION* session = d2i_SSL_SESSION(nullptr, &from, long(context.lastSession.size()));
+      SSL_set_session(ssl, session);
+      SSL_SESSION_free(session);
     }
   }
   ~TlsSession() {
