@@ -1153,6 +1153,7 @@ export class Raft {
     this.#transferee = target
     this.#electionElapsed = 0
     if (peer.match === this.#log.lastIndex) this.#sendTimeoutNow(target)
+    else peer.nudged = true // what is under way to it may have been lost
     return true
   }
 

@@ -70,6 +70,11 @@ export class SimDisk {
     this.sync()
   }
 
+  /** A disk that breaks its word: the last entries are gone, although they were synced. */
+  lose(count: number): void {
+    this.#image.entries.length = Math.max(0, this.#image.entries.length - count)
+  }
+
   start(): StartState {
     const { hard, snapshot, entries } = this.#image
     return {
