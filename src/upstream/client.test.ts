@@ -436,6 +436,28 @@ it('an idle connection is closed after the keep-alive time, counted from its las
   })
 })
 
+it.each<[hint: string, keptMs: number, goneMs: number]>([
+  ['timeout=5', 3_900, 4_100],
+  ['timeout=1', 400, 600],
+  ['timeout=0', -1, 0],
+  ['timeout=600', 59_900, 60_100],
+])(
+  'a connection goes before a back end with Keep-Alive: %s closes it',
+  async (hint, kept, gone) => {
+    await withRig({}, async ({ send, backend, server, pass }) => {
+      const { got } = send()
+      const peer = await backend.peer(0)
+      await peer.head()
+      peer.send(`HTTP/1.1 200 OK\r\nKeep-Alive: ${hint}\r\ncontent-length: 0\r\n\r\n`)
+      await got.over()
+      pass(kept)
+      expect(server.counts.idle).toBe(kept < 0 ? 0 : 1)
+      pass(gone - Math.max(0, kept))
+      expect(server.counts.open).toBe(0)
+    })
+  },
+)
+
 it('no more connections stay idle than allowed over all servers', async () => {
   await withRig({ idleMax: 1 }, async ({ send, backend, client }) => {
     const gots = [send().got, send().got]

@@ -102,10 +102,15 @@ export class Connection implements Transport, WaitingRoom {
     call.attach(this)
   }
 
-  /** Waits for work. */
+  /**
+   * Waits for work, for a while less than the peer says it does: a request that crosses its close
+   * on the way is lost, and not every request may be sent again.
+   */
   rest(keepAliveMs: number): void {
+    const hintMs = this.#parser.idleHintMs
+    const safeMs = hintMs < 0 ? keepAliveMs : Math.max(hintMs - 1_000, hintMs / 2)
     this.#enter(IDLE)
-    this.#arm(keepAliveMs)
+    this.#arm(Math.min(keepAliveMs, safeMs))
   }
 
   /** Closes now. A call on it is not told. */
@@ -295,6 +300,7 @@ export class Connection implements Transport, WaitingRoom {
     const parser = this.#parser
     return (
       parser.canReuse &&
+      parser.idleHintMs !== 0 &&
       parser.unread === 0 &&
       !this.#isLost &&
       this.#state === BUSY &&

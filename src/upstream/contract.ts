@@ -134,7 +134,10 @@ export interface ServerOptions {
   readonly responseTimeoutMs: number
   /** Longest silence inside a body, either direction, in ms; not while paused. Default 60 000. */
   readonly idleTimeoutMs: number
-  /** How long an unused connection is kept, in ms. Default 60 000. */
+  /**
+   * How long an unused connection is kept, in ms; less when the back end's Keep-Alive field says
+   * that it closes sooner. Default 60 000.
+   */
   readonly keepAliveMs: number
   /** For https. */
   readonly tls: ServerTls

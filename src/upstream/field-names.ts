@@ -3,8 +3,9 @@ export const ORDINARY = 0
 export const CONTENT_LENGTH = 1
 export const TRANSFER_ENCODING = 2
 export const CONNECTION = 3
+export const KEEP_ALIVE = 4
 /** Ends at this hop and says nothing we need: RFC 9110 §7.6.1. */
-export const DROPPED = 4
+export const DROPPED = 5
 
 /** A field name, and what it means. */
 export class FieldName {
@@ -21,7 +22,7 @@ const MEANINGS: ReadonlyMap<string, number> = new Map([
   ['content-length', CONTENT_LENGTH],
   ['transfer-encoding', TRANSFER_ENCODING],
   ['connection', CONNECTION],
-  ['keep-alive', DROPPED],
+  ['keep-alive', KEEP_ALIVE],
   ['proxy-connection', DROPPED],
   ['te', DROPPED],
   ['trailer', DROPPED],

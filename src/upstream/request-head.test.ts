@@ -87,6 +87,9 @@ it.each<[name: string, over: Partial<UpstreamRequest>]>([
   ['an empty method', { method: '' }],
   ['CR LF in the host', { host: 'a\r\nx: y' }],
   ['units above 0xFF in the host', { host: 'a\u010a' }],
+  ['a body of another length', { bodyLength: 3, body: Buffer.from('four') }],
+  ['a body that should be empty', { bodyLength: 0, body: Buffer.from('x') }],
+  ['a body at hand of unknown length', { bodyLength: -1, body: Buffer.from('x') }],
 ])('refuses %s', (_name, over) => {
   expect(buildRequestHead(request(over), 'server:81')).toBeNull()
 })

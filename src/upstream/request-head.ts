@@ -33,10 +33,11 @@ function expectsBody(method: string): boolean {
  * can end a line. Connection is left out: HTTP/1.1 keeps connections open.
  */
 export function buildRequestHead(request: UpstreamRequest, hostField: string): string | null {
-  const { method, target, headers, bodyLength } = request
+  const { method, target, headers, bodyLength, body } = request
   const host = request.host === '' ? hostField : request.host
   if (!TARGET.test(target) || NOT_IN_VALUE.test(host)) return null
   if (method !== 'GET' && !TOKEN.test(method)) return null
+  if (body !== null && body.byteLength !== bodyLength) return null
   let head = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`
   const named = namedByConnection(headers)
   for (let i = 0; i < headers.length; i += 2) {

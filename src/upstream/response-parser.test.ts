@@ -367,6 +367,26 @@ it('a line that never ends is refused, and costs no more than its bytes', () => 
   expect(bytes).toBe(HEAD_BYTES_MAX + 1)
 })
 
+it.each<[field: string, want: number]>([
+  ['x: y', -1],
+  ['Keep-Alive: timeout=5', 5_000],
+  ['keep-alive: Timeout=5, max=100', 5_000],
+  ['keep-alive: timeout=0', 0],
+  ['keep-alive: timeout=', -1],
+  ['keep-alive: timeout=x', -1],
+  ['keep-alive: max=5, timeout=7', -1],
+  ['keep-alive: 5', -1],
+  ['keep-alive:', -1],
+])('how long a connection stays, as %j says', (text, want) => {
+  const parser = new ResponseParser()
+  const bytes = Buffer.from(head(`content-length: 0\r\n${text}`))
+  parser.start(false)
+  parser.input(bytes, bytes.length)
+  expect(parser.next()).toBe(HEAD)
+  expect(parser.idleHintMs).toBe(want)
+  expect(parser.headers).not.toContain('keep-alive')
+})
+
 it('what was not read survives the buffer being used again', () => {
   const parser = new ResponseParser()
   const shared = Buffer.alloc(100)

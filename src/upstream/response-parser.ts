@@ -3,6 +3,7 @@ import {
   CONTENT_LENGTH,
   hashStep,
   internFieldName,
+  KEEP_ALIVE,
   ORDINARY,
   TOKEN_LOWER,
   TRANSFER_ENCODING,
@@ -64,7 +65,8 @@ for (let digit = 0; digit < 16; digit++) {
 }
 const VERSION_PREFIX = Buffer.from('HTTP/1.', 'latin1')
 const CHUNKED = Buffer.from('chunked', 'latin1')
-const KEEP_ALIVE = Buffer.from('keep-alive', 'latin1')
+const KEEP_ALIVE_WORD = Buffer.from('keep-alive', 'latin1')
+const TIMEOUT_EQUALS = Buffer.from('timeout=', 'latin1')
 
 /** Where the values of the head being read begin and end; filled and used within one call. */
 const valueMarks = new Int32Array(2 * FIELDS_MAX)
@@ -92,6 +94,8 @@ export class ResponseParser {
   bodyLength = 0
   /** The peer will keep the connection open after this answer, and its end is beyond doubt. */
   canReuse = false
+  /** How long the peer says it keeps the connection when idle, in ms; -1 when it does not say. */
+  idleHintMs = -1
   chunkStart = 0
   chunkEnd = 0
   problem = ''
@@ -394,6 +398,7 @@ export class ResponseParser {
     this.#saysClose = false
     this.#saysKeepAlive = false
     this.#named = null
+    this.idleHintMs = -1
     let p = this.#scanStatusLine(b, start, end)
     if (p < 0) return p
     for (let fields = 0; ; fields++) {
@@ -474,10 +479,21 @@ export class ResponseParser {
       return isWord(CHUNKED, b, start, end) ? '' : 'transfer-encoding other than chunked'
     }
     if (meaning === CONNECTION) {
-      if (isWord(KEEP_ALIVE, b, start, end)) this.#saysKeepAlive = true
+      if (isWord(KEEP_ALIVE_WORD, b, start, end)) this.#saysKeepAlive = true
       else this.#noteConnection(b.toString('latin1', start, end))
     }
+    if (meaning === KEEP_ALIVE) this.#noteKeepAlive(b, start, end)
     return ''
+  }
+
+  /** `timeout=5, max=100`, in seconds. Only a hint, so whatever else it says is passed over. */
+  #noteKeepAlive(b: Buffer, start: number, end: number): void {
+    const digits = start + TIMEOUT_EQUALS.length
+    if (end <= digits || !isWord(TIMEOUT_EQUALS, b, start, digits)) return
+    let last = digits
+    while (last < end && isDigit(b[last] as number)) last += 1
+    const seconds = decimal(b, digits, last)
+    if (seconds >= 0) this.idleHintMs = seconds * 1000
   }
 
   #noteConnection(value: string): void {
@@ -551,6 +567,10 @@ export class ResponseParser {
   }
 }
 
+function isDigit(byte: number): boolean {
+  return byte >= 0x30 && byte <= 0x39
+}
+
 function isBlank(byte: number): boolean {
   return byte === SP || byte === HTAB
 }
@@ -567,9 +587,8 @@ function decimal(b: Buffer, start: number, end: number): number {
   if (end === start || end - start > 16) return -1
   let value = 0
   for (let i = start; i < end; i++) {
-    const digit = (b[i] as number) - 0x30
-    if (digit < 0 || digit > 9) return -1
-    value = value * 10 + digit
+    if (!isDigit(b[i] as number)) return -1
+    value = value * 10 + (b[i] as number) - 0x30
   }
   return value <= Number.MAX_SAFE_INTEGER ? value : -1
 }
@@ -578,7 +597,8 @@ function decimal(b: Buffer, start: number, end: number): number {
 function isWord(word: Buffer, b: Buffer, start: number, end: number): boolean {
   if (end - start !== word.length) return false
   for (let i = 0; i < word.length; i++) {
-    if (TOKEN_LOWER[b[start + i] as number] !== word[i]) return false
+    const byte = b[start + i] as number
+    if (byte !== word[i] && TOKEN_LOWER[byte] !== word[i]) return false
   }
   return true
 }
