@@ -9,6 +9,8 @@ export function spawnLogThread(dataDir: string): SpawnLog {
   return (receive, exited) => {
     const thread = new Worker(new URL('./log-thread.js', import.meta.url), {
       workerData: { dataDir },
+      // Flags of the process may not fit a thread (`--input-type`).
+      execArgv: [],
     })
     let over = false
     const end = (reason: string): void => {
