@@ -34,11 +34,11 @@ import { Lessor } from './lessor.js'
 import { type Command, encodeCommand, UnknownCommandError } from './machine/command.js'
 import { type CommandOutcome, Machine } from './machine/machine.js'
 import { UnknownSnapshotError } from './machine/snapshot.js'
-import type { CommittedEntry, Sequencer, SequencerSink, SnapshotOutcome } from './sequencer.js'
+import type { CommittedEntry, Sequencer, SnapshotOutcome } from './sequencer.js'
 import { WatchHub } from './watch-hub.js'
 
 /** Bytes of log after which the state is written out, so that a restart reads little. */
-export const SNAPSHOT_AFTER_BYTES = 32 * 1024 * 1024
+const SNAPSHOT_AFTER_BYTES = 32 * 1024 * 1024
 const SNAPSHOT_RETRY_MS = 30_000
 /** What an entry costs in the log beside its payload. */
 const ENTRY_OVERHEAD_BYTES = 40
@@ -77,7 +77,7 @@ export interface StoreStatus {
 
 type Answer = (outcome: CommandOutcome | GatewayError) => void
 
-export class EmbeddedStore implements Store, SequencerSink {
+export class EmbeddedStore implements Store {
   readonly #time: Time
   readonly #log: Logger
   readonly #sequencer: Sequencer
@@ -119,7 +119,21 @@ export class EmbeddedStore implements Store, SequencerSink {
 
   /** Opens the data directory; leads to `onReady` or `onFailed`. Called once. */
   start(): void {
-    this.#sequencer.start(this)
+    this.#sequencer.start({
+      onRestoreBegin: () => this.#onRestoreBegin(),
+      onRestoreChunk: (chunk) => this.#onRestoreChunk(chunk),
+      onRestoreEnd: (index) => this.#onRestoreEnd(index),
+      onCommitted: (entries) => this.#onCommitted(entries),
+      onReady: () => this.#onReady(),
+      onLeading: (leading) => this.#onLeading(leading),
+      onReadable: (ticket, index) => this.#onReadable(ticket, index),
+      onDropped: (ticket, error) => this.#onDropped(ticket, error),
+      onSnapshot: (outcome) => this.#onSnapshot(outcome),
+      onNote: (note) => this.#log.warn('store recovery', { note }),
+      onWarning: (warning) => this.#onWarning(warning),
+      onFailed: (error) => this.#onFailed(error),
+      onStopped: () => this.#onStopped(),
+    })
   }
 
   /** Answers what is under way if it can, closes the log; leads to `onStopped`. */
@@ -199,29 +213,29 @@ export class EmbeddedStore implements Store, SequencerSink {
     return this.#hub.watch(prefix, fromRevision, watcher)
   }
 
-  onRestoreBegin(): void {
+  #onRestoreBegin(): void {
     this.#machine = new Machine()
   }
 
-  onRestoreChunk(chunk: Uint8Array): void {
+  #onRestoreChunk(chunk: Uint8Array): void {
     if (this.#state === 'failed') return
     try {
       this.#machine.load(chunk)
       this.#snapshotBytes += chunk.byteLength
     } catch (thrown) {
       if (!(thrown instanceof UnknownSnapshotError)) throw thrown
-      this.onFailed(storeUnavailable(thrown.message, 'none', { cause: thrown }))
+      this.#onFailed(storeUnavailable(thrown.message, 'none', { cause: thrown }))
     }
   }
 
-  onRestoreEnd(index: number): void {
+  #onRestoreEnd(index: number): void {
     if (this.#state === 'failed') return
     this.#appliedIndex = index
     this.#bytesSinceSnapshot = 0
     this.#hub.restored()
   }
 
-  onCommitted(entries: readonly CommittedEntry[]): void {
+  #onCommitted(entries: readonly CommittedEntry[]): void {
     for (const entry of entries) {
       // An entry that is not understood stops the apply for good; none is ever skipped.
       if (this.#state === 'failed') return
@@ -231,14 +245,14 @@ export class EmbeddedStore implements Store, SequencerSink {
     this.#maybeSnapshot()
   }
 
-  onReady(): void {
+  #onReady(): void {
     if (this.#state !== 'starting') return
     this.#state = 'serving'
     this.#listener.onReady()
     this.#maybeSnapshot()
   }
 
-  onLeading(leading: boolean): void {
+  #onLeading(leading: boolean): void {
     this.#lessor.clear()
     if (!leading) return
     for (const id of this.#machine.leaseIds()) {
@@ -246,7 +260,7 @@ export class EmbeddedStore implements Store, SequencerSink {
     }
   }
 
-  onReadable(ticket: number, index: number): void {
+  #onReadable(ticket: number, index: number): void {
     const done = this.#reading.get(ticket)
     if (done === undefined) return
     this.#reading.delete(ticket)
@@ -254,7 +268,7 @@ export class EmbeddedStore implements Store, SequencerSink {
     else this.#readable.push({ index, done })
   }
 
-  onDropped(ticket: number, error: GatewayError): void {
+  #onDropped(ticket: number, error: GatewayError): void {
     const answer = this.#proposed.get(ticket)
     this.#proposed.delete(ticket)
     answer?.(error)
@@ -263,7 +277,7 @@ export class EmbeddedStore implements Store, SequencerSink {
     reading?.(failure(error))
   }
 
-  onSnapshot(outcome: SnapshotOutcome): void {
+  #onSnapshot(outcome: SnapshotOutcome): void {
     this.#snapshotting = false
     if (outcome.ok) {
       this.#snapshotBytes = outcome.bytes
@@ -278,17 +292,13 @@ export class EmbeddedStore implements Store, SequencerSink {
     })
   }
 
-  onNote(note: string): void {
-    this.#log.warn('store recovery', { note })
-  }
-
-  onWarning(warning: string | null): void {
+  #onWarning(warning: string | null): void {
     this.#warning = warning
     if (warning === null) this.#log.info('store warning is over')
     else this.#log.warn('store warning', { warning })
   }
 
-  onFailed(error: GatewayError): void {
+  #onFailed(error: GatewayError): void {
     if (this.#state === 'failed') return
     this.#state = 'failed'
     this.#failure = error.message
@@ -303,7 +313,7 @@ export class EmbeddedStore implements Store, SequencerSink {
     this.#listener.onFailed(error)
   }
 
-  onStopped(): void {
+  #onStopped(): void {
     if (this.#state !== 'failed') this.#state = 'stopped'
     this.#lessor.clear()
     this.#failReads()
@@ -336,7 +346,7 @@ export class EmbeddedStore implements Store, SequencerSink {
       return this.#machine.apply(index, payload)
     } catch (thrown) {
       if (!(thrown instanceof UnknownCommandError)) throw thrown
-      this.onFailed(storeUnavailable(thrown.message, 'unknown', { cause: thrown }))
+      this.#onFailed(storeUnavailable(thrown.message, 'unknown', { cause: thrown }))
       return null
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Entry of the log thread. `workerData.dataDir`: the data directory; its log is in the folder
- * `log` of it. Messages: `LogRequest` in, `LogReply` out. The thread ends after `stopped`, and
+ * Entry of the log thread. `workerData`: `LogThreadData`; the log is in the folder `log` of the data
+ * directory. Messages: `LogRequest` in, `LogReply` out. The thread ends after `stopped`, and
  * after `refused`, when there is nothing left to do.
  */
 import { randomBytes } from 'node:crypto'
@@ -14,11 +14,11 @@ import { NodeDisk } from '../lib/node-disk.js'
 import { type DataDirLock, lockDataDir } from './data-dir-lock.js'
 import { LogService } from './log/log-service.js'
 import type { LogReply, LogRequest } from './log/messages.js'
-import { transfers } from './spawn-log-thread.js'
+import { type LogThreadData, transfers } from './spawn-log-thread.js'
 
 const port = parentPort
 if (port === null) throw new AssertionError('log-thread.js is started as a worker thread')
-const { dataDir } = workerData as { readonly dataDir: string }
+const { dataDir, locked } = workerData as LogThreadData
 
 let lock: DataDirLock | null = null
 
@@ -31,7 +31,7 @@ function reply(message: LogReply): void {
 
 async function run(): Promise<void> {
   try {
-    lock = await lockDataDir(dataDir)
+    if (!locked) lock = await lockDataDir(dataDir)
     const disk = new NodeDisk(join(dataDir, 'log'))
     const salt = randomBytes(4).readUInt32LE()
     const service = new LogService({ disk, timers: systemTime, salt, reply })

@@ -13,8 +13,8 @@ import {
 import type { CommittedEntry, Sequencer, SequencerSink } from './sequencer.js'
 
 /** Proposals waiting for the disk beyond which more are refused. */
-export const PROPOSALS_MAX = 16_384
-export const PROPOSAL_BYTES_MAX = 64 * 1024 * 1024
+const PROPOSALS_MAX = 16_384
+const PROPOSAL_BYTES_MAX = 64 * 1024 * 1024
 /** A batch ends at the first entry that takes it beyond this, so that a write stays short. */
 const BATCH_BYTES = 4 * 1024 * 1024
 

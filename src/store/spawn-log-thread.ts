@@ -1,14 +1,21 @@
 import { Worker } from 'node:worker_threads'
 import type { LogReply, LogRequest, SpawnLog } from './log/messages.js'
 
+export interface LogThreadData {
+  readonly dataDir: string
+  /** The caller holds the lock of the data directory (`lockDataDir`) as long as the thread runs. */
+  readonly locked: boolean
+}
+
 /**
  * Runs the log of `dataDir` on a thread of its own (the built `log-thread.js` beside this file).
- * The thread is a child of the calling one and ends with it.
+ * The thread is a child of the calling one and ends with it. Unless the caller says that it holds
+ * the lock of the directory, the thread takes it, and is refused when another process has it.
  */
-export function spawnLogThread(dataDir: string): SpawnLog {
+export function spawnLogThread(dataDir: string, { locked = false } = {}): SpawnLog {
   return (receive, exited) => {
     const thread = new Worker(new URL('./log-thread.js', import.meta.url), {
-      workerData: { dataDir },
+      workerData: { dataDir, locked } satisfies LogThreadData,
       // Flags of the process may not fit a thread (`--input-type`).
       execArgv: [],
     })

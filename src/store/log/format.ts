@@ -9,7 +9,7 @@ import { assert } from '../../lib/assert.js'
 export const LOG_FORMAT = 1
 export const SEGMENT_BYTES = 16 * 1024 * 1024
 export const SEGMENT_HEADER_BYTES = 64
-export const RECORD_HEADER_BYTES = 40
+const RECORD_HEADER_BYTES = 40
 /** Records start at multiples of this. */
 export const RECORD_ALIGN = 8
 

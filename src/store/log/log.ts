@@ -31,14 +31,14 @@ import { NOTES_FILE, Notes } from './notes.js'
 import { type Recovery, recover, type SegmentInfo } from './recovery.js'
 import { damagedAt, unreadable } from './refusal.js'
 import { SnapshotFiles, type SnapshotInfo, snapshotName } from './snapshot-files.js'
-import { ZeroFiller } from './zero-filler.js'
+import { isFillFile, ZeroFiller } from './zero-filler.js'
 
 const META_FILE = 'meta'
 const RESERVE_FILE = 'reserve'
 /** Records of a write are put together here first. */
 const SCRATCH_BYTES = 4 * 1024
 const SCRATCH_BYTES_KEPT = 1024 * 1024
-export const RESERVE_BYTES = 32 * 1024 * 1024
+const RESERVE_BYTES = 32 * 1024 * 1024
 
 export interface LogOptions {
   /** 0..2^32-1, random: the salt of a new log's checksums. An existing log keeps its own. */
@@ -281,6 +281,7 @@ export class Log {
     for (const segment of [...recovery.leftover].reverse()) {
       this.#disk.remove(segmentName(segment))
     }
+    for (const name of this.#disk.list()) if (isFillFile(name)) this.#disk.remove(name)
     this.#disk.syncDir()
     this.#blank = [...recovery.blank]
     this.#segments = recovery.segments

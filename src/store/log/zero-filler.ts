@@ -73,6 +73,11 @@ export class ZeroFiller {
   }
 }
 
+/** Whether the file is one that was being made. */
+export function isFillFile(name: string): boolean {
+  return name.endsWith('.fill')
+}
+
 function aside(name: string): string {
   return `${name}.fill`
 }

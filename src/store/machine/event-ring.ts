@@ -1,7 +1,7 @@
 import type { WatchBatch } from '../contract.js'
 
 export const RING_EVENTS_MAX = 10_000
-export const RING_BYTES_MAX = 32 * 1024 * 1024
+const RING_BYTES_MAX = 32 * 1024 * 1024
 /** What an event costs beside its key and value, roughly. */
 const EVENT_OVERHEAD_BYTES = 64
 

@@ -3,7 +3,7 @@ import type { KeyValue, LeaseId } from '../contract.js'
 import { ByteReader, ByteWriter } from './bytes.js'
 
 /** Form of the machine's state (docs/store-format.md). A reader refuses any other. */
-export const MACHINE_FORMAT = 1
+const MACHINE_FORMAT = 1
 /** A chunk ends at the first item that takes it beyond this. */
 const CHUNK_BYTES = 1024 * 1024
 const CHUNK = { head: 1, items: 2 } as const
