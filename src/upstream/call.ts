@@ -20,6 +20,10 @@ export interface Transport {
   /** Both return false when the caller should wait for `drained`. `bytes` now belong to it. */
   writeText(text: string): boolean
   writeBytes(bytes: Uint8Array): boolean
+  /** Memory for at least `bytes`, to be filled and given to {@link writeScratch} at once. */
+  takeScratch(bytes: number): Buffer
+  /** Writes the first `bytes` of it. The kernel mostly takes them at once; then it is used again. */
+  writeScratch(scratch: Buffer, bytes: number): boolean
   /** Calls {@link Call.flushHeld} after the running callbacks. */
   hold(call: Call): void
   /** The request has been written to its end. */
@@ -270,20 +274,15 @@ export class Call implements UpstreamCall {
 
   /** A later piece of the body. It is copied: the kernel may take it after this has returned. */
   #stream(link: Transport, chunk: Uint8Array): boolean {
-    let copy: Uint8Array
-    let piece: Uint8Array
-    if (this.#bodyLength < 0) {
-      copy = chunkOf(chunk)
-      piece = copy.subarray(copy.byteLength - 2 - chunk.byteLength, copy.byteLength - 2)
-    } else {
-      copy = Buffer.from(chunk)
-      piece = copy
-    }
     if (this.#kept !== null) {
-      if (this.#keptBytes + piece.byteLength <= KEEP_BYTES_MAX) this.#keep(piece)
+      if (this.#keptBytes + chunk.byteLength <= KEEP_BYTES_MAX) this.#keep(Buffer.from(chunk))
       else this.#kept = null
     }
-    const hasRoom = link.writeBytes(copy)
+    const scratch = link.takeScratch(chunk.byteLength + CHUNK_FRAME_BYTES)
+    let bytes = chunk.byteLength
+    if (this.#bodyLength < 0) bytes = frameChunk(chunk, scratch)
+    else scratch.set(chunk)
+    const hasRoom = link.writeScratch(scratch, bytes)
     if (!hasRoom) this.#wantsDrain = true
     if (this.#isBodyEnded) this.#sent(link)
     return hasRoom
@@ -305,12 +304,17 @@ function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }
 
-/** RFC 9112 §7.1. */
+/** At most this much is put around a chunk. */
+const CHUNK_FRAME_BYTES = 20
+
+/** Writes `piece` as a chunk (RFC 9112 §7.1) to the front of `target`; returns its length. */
+function frameChunk(piece: Uint8Array, target: Buffer): number {
+  const sizeBytes = target.write(`${piece.byteLength.toString(16)}\r\n`, 'latin1')
+  target.set(piece, sizeBytes)
+  return sizeBytes + piece.byteLength + target.write('\r\n', sizeBytes + piece.byteLength, 'latin1')
+}
+
 function chunkOf(piece: Uint8Array): Buffer {
-  const size = `${piece.byteLength.toString(16)}\r\n`
-  const chunk = Buffer.allocUnsafe(size.length + piece.byteLength + 2)
-  chunk.write(size, 'latin1')
-  chunk.set(piece, size.length)
-  chunk.write('\r\n', size.length + piece.byteLength, 'latin1')
-  return chunk
+  const target = Buffer.allocUnsafe(piece.byteLength + CHUNK_FRAME_BYTES)
+  return target.subarray(0, frameChunk(piece, target))
 }

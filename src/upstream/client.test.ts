@@ -100,6 +100,7 @@ function request(over: Partial<UpstreamRequest> = {}): UpstreamRequest {
   return { method: 'GET', target: '/', host: '', headers: [], bodyLength: 0, body: null, ...over }
 }
 
+const TLS = { verify: true, ca: TEST_CERT, cert: '', key: '', serverName: '' }
 const ANSWER = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
 
 /** Runs `test` against a client and a back end of its own, and sees that nothing leaks. */
@@ -671,15 +672,52 @@ it('an upload that the back end does not read pushes back, and drains', async ()
   })
 })
 
-it.each<[name: string, give: (call: UpstreamCall) => void]>([
+it.each([
+  ['http', false],
+  ['https', true],
+])(
+  '%s: a long upload arrives as it was given, while others use the same memory',
+  async (_n, isTls) => {
+    await withRig({ isTls, tls: { ...TLS, verify: false } }, async ({ send, backend }) => {
+      const pieces = 120
+      const { call, got } = send({ method: 'POST', bodyLength: pieces * 65_536 })
+      const peer = await backend.peer(0)
+      await peer.head()
+      const other = send({ method: 'POST', bodyLength: -1 })
+      const otherPeer = await backend.peer(1)
+      await otherPeer.head()
+      const lent = Buffer.alloc(65_536)
+      const want: string[] = []
+      for (let i = 0; i < pieces; i++) {
+        lent.fill(i)
+        want.push(lent.toString('latin1'))
+        const drains = got.events.length
+        if (i === 10) peer.socket.pause()
+        if (!call.writeBody(lent)) {
+          lent.fill(0xff)
+          other.call.writeBody(lent)
+          peer.socket.resume()
+          await until('room', () => got.events.length > drains)
+        }
+      }
+      const body = want.join('')
+      await until('all of it', () => peer.received.length === body.length)
+      expect(peer.received === body).toBe(true)
+      peer.send(ANSWER)
+      expect((await got.over()).status).toBe(200)
+    })
+  },
+)
+
+it.each<[name: string, breach: (call: UpstreamCall) => void]>([
   ['longer', (call) => call.writeBody(Buffer.from('123456'))],
   ['shorter', (call) => call.endBody()],
-])('a body %s than announced ends the call and the connection', async (_name, give) => {
+])('a body %s than announced ends the call and the connection', async (_name, breach) => {
   await withRig({}, async ({ send, backend, server }) => {
     const { call, got } = send({ method: 'POST', bodyLength: 5 })
     const peer = await backend.peer(0)
     await peer.head()
-    give(call)
+    breach(call)
     expect(await got.over()).toMatchObject({ kind: 'aborted' })
     expect(server.counts.open).toBe(0)
     await peer.gone()
@@ -1122,8 +1160,6 @@ it('connections to an address that the name has left are given up, also under lo
 })
 
 // --- TLS
-
-const TLS = { verify: true, ca: TEST_CERT, cert: '', key: '', serverName: '' }
 
 it.each<[name: string, host: string, tls: Partial<typeof TLS>]>([
   ['a certificate of a given authority', '127.0.0.1', {}],

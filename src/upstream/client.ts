@@ -38,6 +38,9 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = Object.freeze({
 /** One read takes at most this much; larger saves nothing, as a socket rarely holds more. */
 const READ_BYTES = 65_536
 const IDLE_MAX = 10_240
+/** Memory for copies of request bodies; the largest is what one read of a listener may bring. */
+const SCRATCH_BYTES_MIN = 66_000
+const SCRATCH_BYTES_MAX = 1_048_576
 
 export interface UpstreamClientOptions {
   /** Its driver calls `advance` every few milliseconds. */
@@ -63,6 +66,8 @@ export class HttpUpstreamClient implements UpstreamClient, PoolContext {
   /** Those too that nobody holds any more, until they are empty. */
   readonly #pools = new Set<ServerPool>()
   #held: Call[] = []
+  /** Takes copies of body pieces: a new buffer for each made a long upload grow by 37 MB. */
+  #scratch: Buffer | null = null
   #isClosed = false
   #onClosed: (() => void)[] = []
 
@@ -136,6 +141,17 @@ export class HttpUpstreamClient implements UpstreamClient, PoolContext {
 
   hold(call: Call): void {
     if (this.#held.push(call) === 1) setImmediate(flushHeld, this)
+  }
+
+  takeScratch(bytes: number): Buffer {
+    const scratch = this.#scratch
+    this.#scratch = null
+    if (scratch !== null && scratch.length >= bytes) return scratch
+    return Buffer.allocUnsafeSlow(Math.max(SCRATCH_BYTES_MIN, bytes))
+  }
+
+  giveBackScratch(scratch: Buffer): void {
+    if (scratch.length <= SCRATCH_BYTES_MAX) this.#scratch = scratch
   }
 
   /** Called by the immediate that {@link hold} sets. */

@@ -29,6 +29,9 @@ export interface ConnectionOwner {
   /** The event that says the connection can be written to. */
   readonly upEvent: 'connect' | 'secureConnect'
   hold(call: Call): void
+  takeScratch(bytes: number): Buffer
+  /** Nobody reads `scratch` any more. */
+  giveBackScratch(scratch: Buffer): void
   stateChanged(from: ConnectionState, to: ConnectionState): void
   /** The connection is clean and wants work, or a rest. */
   giveBack(connection: Connection): void
@@ -131,6 +134,16 @@ export class Connection implements Transport, WaitingRoom {
 
   writeBytes(bytes: Uint8Array): boolean {
     return this.#wrote(this.#socket.write(bytes))
+  }
+
+  takeScratch(bytes: number): Buffer {
+    return this.#owner.takeScratch(bytes)
+  }
+
+  writeScratch(scratch: Buffer, bytes: number): boolean {
+    const hasRoom = this.writeBytes(scratch.subarray(0, bytes))
+    if (this.#socket.writableLength === 0) this.#owner.giveBackScratch(scratch)
+    return hasRoom
   }
 
   hold(call: Call): void {

@@ -43,6 +43,8 @@ export interface PoolContext {
   refused: number
   /** Calls {@link Call.flushHeld} after the running callbacks. */
   hold(call: Call): void
+  takeScratch(bytes: number): Buffer
+  giveBackScratch(scratch: Buffer): void
   /** Nobody holds the pool: it is not given out any more. */
   unheld(pool: ServerPool): void
   /** The pool is retired and its last connection has closed. */
@@ -172,6 +174,14 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
 
   hold(call: Call): void {
     this.#context.hold(call)
+  }
+
+  takeScratch(bytes: number): Buffer {
+    return this.#context.takeScratch(bytes)
+  }
+
+  giveBackScratch(scratch: Buffer): void {
+    this.#context.giveBackScratch(scratch)
   }
 
   stateChanged(from: ConnectionState, to: ConnectionState): void {
