@@ -14,6 +14,16 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'native',
+          include: ['test/native-bench/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           testTimeout: 60_000,

@@ -1,10 +1,10 @@
 import { GatewayError } from '../lib/errors.js'
 import { suggest } from '../lib/suggest.js'
 import type { MemberStatus } from '../protocol/coordinator.js'
+import { toYaml } from '../spec/yaml.js'
 import { ask, stamped } from './asking.js'
 import { type Answer, type Call, EMPTY, type Handler } from './call.js'
 import type { FilterKindInfo } from './catalogue.js'
-import { toYaml } from './yaml.js'
 
 const TEXT_TYPE = 'text/plain; charset=utf-8'
 

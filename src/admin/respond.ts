@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type GatewayError, HTTP_STATUS } from '../lib/errors.js'
+import { toYaml } from '../spec/yaml.js'
 import type { Answer, Body } from './call.js'
 import { CHALLENGE } from './guard.js'
-import { toYaml, YAML_TYPE } from './yaml.js'
+import { YAML_TYPE } from './yaml.js'
 
 const JSON_TYPE = 'application/json'
 

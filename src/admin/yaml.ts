@@ -1,14 +1,8 @@
-import { dump } from 'js-yaml'
 import { GatewayError } from '../lib/errors.js'
 import { parseYaml } from '../spec/yaml.js'
 
 /** What v1 calls YAML. */
 export const YAML_TYPE = 'text/vnd.yaml'
-
-/** As v1 writes it: double quotes, lists not indented, lines never folded. */
-export function toYaml(value: unknown): string {
-  return dump(value, { noRefs: true, lineWidth: -1, seqNoIndent: true, quoteStyle: 'double' })
-}
 
 /** The value of a document that the coordinator accepted once; throws INTERNAL if it is none. */
 export function parseStored(name: string, text: string): unknown {

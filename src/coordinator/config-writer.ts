@@ -2,7 +2,7 @@ import type { Reply } from '../actor/actor.js'
 import { GatewayError } from '../lib/errors.js'
 import { type ConfigVersion, isNewer } from '../protocol/version.js'
 import type { Outcome, Store, TxnResult } from '../store/contract.js'
-import { planWrite, type Plan, type Write } from './plan.js'
+import { type Plan, planWrite, type Write } from './plan.js'
 import type { Registry } from './registry.js'
 
 /** A write on its way, and whoever waits for it. */

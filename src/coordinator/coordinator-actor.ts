@@ -1,9 +1,9 @@
 import { type Actor, type ActorRef, pipe, type Reply } from '../actor/actor.js'
+import type { JobPool } from '../jobs/pool.js'
+import { objectKinds } from '../kinds/registry.js'
 import { unreachable } from '../lib/assert.js'
 import type { Time, Timer } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
-import type { JobPool } from '../jobs/pool.js'
-import { objectKinds } from '../kinds/registry.js'
 import type {
   MemberStatus,
   PutObject,
@@ -397,11 +397,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     )
   }
 
-  #answerStatus(
-    name: string,
-    perWorker: readonly (readonly TopPath[])[],
-    reply: Reply,
-  ): void {
+  #answerStatus(name: string, perWorker: readonly (readonly TopPath[])[], reply: Reply): void {
     // It may have been deleted meanwhile.
     if (this.#registry.kindOf(name) === null) reply.fail(notFound(name))
     else reply.ok(this.#stamped(this.#statusOf(name, perWorker)))

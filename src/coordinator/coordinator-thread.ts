@@ -3,15 +3,15 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Actor, ActorRef, Reply } from '../actor/actor.js'
 import { PortLink } from '../actor/link.js'
 import { ActorSystem } from '../actor/system.js'
+import { JobPool } from '../jobs/pool.js'
 import { systemTime } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
 import { NodeDisk } from '../lib/node-disk.js'
-import { JobPool } from '../jobs/pool.js'
 import type { CoordinatorToRoot, RootToCoordinator } from '../protocol/root.js'
 import type { CoordinatorToWorker, WorkerToCoordinator } from '../protocol/worker.js'
 import type { CoordinatorThreadData } from '../root/threads.js'
-import { openIdentity } from '../store/identity.js'
 import type { EmbeddedStore } from '../store/embedded-store.js'
+import { openIdentity } from '../store/identity.js'
 import { openEmbeddedStore } from '../store/open-embedded-store.js'
 import { spawnLogThread } from '../store/spawn-log-thread.js'
 import { type OpenLog, openLog } from '../telemetry/open-log.js'
@@ -141,7 +141,10 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
           failed: (error) => this.#fail(error),
         }),
       // It is made anew with its thread, from the store.
-      { mailbox: { capacity: 16_384, overflow: { policy: 'refuse' } }, restarts: { restartsMax: 0 } },
+      {
+        mailbox: { capacity: 16_384, overflow: { policy: 'refuse' } },
+        restarts: { restartsMax: 0 },
+      },
     )
   }
 
@@ -165,7 +168,8 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
   /** A store that fails while serving: reads and traffic go on, the log is fenced. */
   #onStoreFailed(error: GatewayError): void {
     if (this.#actor === null) this.#fail(error)
-    else this.#opened.log.error('store failed; nothing is written any more', { error: error.message })
+    else
+      this.#opened.log.error('store failed; nothing is written any more', { error: error.message })
   }
 
   #fail(error: GatewayError): void {
@@ -176,6 +180,7 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
   #stop(): void {
     if (this.#stopping) return
     this.#stopping = true
+    this.#system.stopAll()
     if (this.#store === null) process.exit(0)
     else this.#store.stop()
   }

@@ -1,7 +1,7 @@
 import { assert } from '../lib/assert.js'
-import type { StoreEvent } from '../store/contract.js'
 import type { StoredObject } from '../protocol/coordinator.js'
 import { type ConfigVersion, NO_CONFIG } from '../protocol/version.js'
+import type { StoreEvent } from '../store/contract.js'
 import {
   decodeFrame,
   decodeHistory,

@@ -1,5 +1,4 @@
-import type { StatusView } from '../objects/contract.js'
-import type { AnyObjectKind } from '../objects/contract.js'
+import type { AnyObjectKind, StatusView } from '../objects/contract.js'
 import type { TopPath } from '../protocol/worker.js'
 import { httpStat, StatsRates } from '../shared/rates.js'
 import type { StatsReader } from '../shared/stats-blocks.js'

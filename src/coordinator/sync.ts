@@ -1,6 +1,6 @@
 import type { GatewayError } from '../lib/errors.js'
-import type { Logger } from '../telemetry/log.js'
 import type { Store, StoreEvent, Watch } from '../store/contract.js'
+import type { Logger } from '../telemetry/log.js'
 import { CONFIG_PREFIX, OBJECT_PREFIX } from './record.js'
 import type { Registry, RegistryChange } from './registry.js'
 

@@ -1,5 +1,5 @@
 import type { ActorRef } from '../actor/actor.js'
-import { compareVersions, type ConfigVersion, isNewer, NO_CONFIG } from '../protocol/version.js'
+import { type ConfigVersion, compareVersions, isNewer, NO_CONFIG } from '../protocol/version.js'
 import type { CoordinatorToWorker, ListenerState, Serving } from '../protocol/worker.js'
 import type { Registry, RegistryChange } from './registry.js'
 

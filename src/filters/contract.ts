@@ -1,10 +1,10 @@
 import type { Exchange, Scope } from '../http/exchange.js'
 import type { Template } from '../http/template.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
-import type { UpstreamClient } from '../upstream/contract.js'
 import type { NodeWords, StatsRow } from '../shared/contract.js'
 import type { Schema } from '../spec/schema.js'
 import type { Logger } from '../telemetry/log.js'
+import type { UpstreamClient } from '../upstream/contract.js'
 
 /**
  * A filter at work in one pipeline of one worker. Never `async`, never throws on purpose; see
@@ -13,6 +13,8 @@ import type { Logger } from '../telemetry/log.js'
 export interface Filter {
   /** Returns a result of the kind (OK, 1, 2, …) or SUSPENDED. */
   handle(ex: Exchange): number
+  /** Where its kind bounds the request body: whether that of `ex` must be whole. Absent: it must. */
+  needsRequestBody?(ex: Exchange): boolean
   /** Called when an exchange that this filter suspended ends early. */
   cancel?(ex: Exchange): void
   /** The pipeline that owned this is gone and its last exchange is done: close what is open. */
@@ -23,6 +25,8 @@ export interface Filter {
 export interface WrappingFilter {
   /** OK goes on inside the scope; a result ends or jumps without one; SUSPENDED waits. */
   enter(ex: Exchange, scope: Scope): number
+  /** As for {@link Filter}. */
+  needsRequestBody?(ex: Exchange): boolean
   /**
    * The inside has ended; `code` is OK, or 1 when some result without a jump stopped it. Returns
    * UNCHANGED, RERUN (having cleared the answer of the attempt), SUSPENDED or a result.

@@ -47,7 +47,7 @@ export const pathAdapt = object(
     regexpReplace: object(
       {
         regexp: regexp({ doc: 'Pattern found in the path.' }),
-        replace: string({ doc: 'Replaces every match; may use groups as $1 or ${name}.' }),
+        replace: string({ doc: 'Replaces every match; may use groups as $1 or by name.' }),
       },
       { doc: 'Replacement by pattern.', optional: true },
     ),
@@ -57,7 +57,6 @@ export const pathAdapt = object(
     optional: true,
   },
 )
-export type PathAdaptSpec = Exclude<SpecOf<typeof pathAdapt>, undefined>
 
 const matchFields = {
   exact: string({ doc: 'Equal to this.', default: '' }),
@@ -118,4 +117,3 @@ export function notYet(
     .filter((field) => (spec as Readonly<Record<string, unknown>>)[field] !== undefined)
     .map((field) => ({ path: [field], message: 'not supported by this release', hint }))
 }
-

@@ -1,11 +1,11 @@
+import type { Exchange } from '../http/exchange.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
+import type { TopPath } from '../protocol/worker.js'
 import type { NodeWords, StatsRow } from '../shared/contract.js'
 import type { NodeCap } from '../shared/rows.js'
 import type { Schema } from '../spec/schema.js'
 import type { Logger } from '../telemetry/log.js'
 import type { UpstreamClient } from '../upstream/contract.js'
-import type { Exchange } from '../http/exchange.js'
-import type { TopPath } from '../protocol/worker.js'
 import type { PipelineDirectory } from './directory.js'
 import type { SocketTable } from './sockets.js'
 

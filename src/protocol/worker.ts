@@ -135,12 +135,7 @@ export interface ReleasePort {
   readonly port: number
 }
 
-export type WorkerToRoot =
-  | ClaimShared
-  | ReleaseShared
-  | ClaimPort
-  | ReleasePort
-  | StatsNewsMessage
+export type WorkerToRoot = ClaimShared | ReleaseShared | ClaimPort | ReleasePort | StatsNewsMessage
 
 /** The way to a (new) coordinator. */
 export interface IntroduceCoordinator {

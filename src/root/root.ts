@@ -3,11 +3,10 @@ import { availableParallelism } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { ActorSystem } from '../actor/system.js'
 import { type AdminServer, createAdminServer } from '../admin/server.js'
-import { systemTime, type Time, type Timer } from '../lib/clock.js'
 import { catalogue } from '../kinds/catalogue.js'
+import { systemTime, type Time, type Timer } from '../lib/clock.js'
 import type { Effective } from '../options/options.js'
 import { heartbeatMemory, Watchdog } from '../shared/heartbeat.js'
-import { lockDataDir } from '../store/data-dir-lock.js'
 import type { Logger } from '../telemetry/log.js'
 import { type LogOptions, type OpenLog, openLog } from '../telemetry/open-log.js'
 import { CoordinatorHost } from './coordinator-host.js'
@@ -138,8 +137,6 @@ export class Root {
 
   /** Resolves when the admin API takes requests; rejects when the server cannot run. */
   async start(): Promise<void> {
-    // Held until the process ends, over all lives of the coordinator.
-    await lockDataDir(this.#paths.dataDir)
     this.#coordinator.start()
     this.#workers.start()
     this.#watch()

@@ -155,5 +155,5 @@ export function splitYaml(text: string): readonly YamlPart[] {
 
 /** Writes plain data as YAML, keys in the order in which the objects have them. */
 export function toYaml(value: unknown): string {
-  return dump(value, { noRefs: true, lineWidth: -1, seqNoIndent: true })
+  return dump(value, { noRefs: true, lineWidth: -1, seqNoIndent: true, quoteStyle: 'double' })
 }

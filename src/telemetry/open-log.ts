@@ -1,8 +1,8 @@
 import { systemTime } from '../lib/clock.js'
 import { AppendFile } from './append-file.js'
-import { jsonLine, type LogRecord } from './log-format.js'
 import type { LogLevel } from './log.js'
-import { createLogger, FileSink, type LeveledLogger, type LogSink, StderrSink } from './logger.js'
+import { jsonLine } from './log-format.js'
+import { createLogger, FileSink, type LeveledLogger, StderrSink } from './logger.js'
 
 /** How the threads of one process log; plain data, handed to each of them. */
 export interface LogOptions {
@@ -22,21 +22,11 @@ export interface OpenLog {
   reopen(): void
 }
 
-class JsonStderrSink implements LogSink {
-  write(record: LogRecord): void {
-    try {
-      process.stderr.write(jsonLine(record))
-    } catch {
-      // Nobody reads it: the file has the record too.
-    }
-  }
-}
-
 /** Throws when the file cannot be opened. */
 export function openLog(options: LogOptions, thread: string, component: string): OpenLog {
   const { node, level, format } = options
   const file = new FileSink(new AppendFile(options.file))
-  const stderr = format === 'json' ? new JsonStderrSink() : new StderrSink()
+  const stderr = format === 'json' ? new StderrSink(jsonLine) : new StderrSink()
   const log = createLogger({
     node,
     thread,

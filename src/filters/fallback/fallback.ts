@@ -1,5 +1,5 @@
-import { FixedAnswer } from '../../http/fixed-answer.js'
 import type { Exchange } from '../../http/exchange.js'
+import { FixedAnswer } from '../../http/fixed-answer.js'
 import type { Filter } from '../contract.js'
 import type { Spec } from './kind.js'
 

@@ -4,7 +4,7 @@ import { type Balancer, createBalancer } from '../../upstream/balance.js'
 import type { UpstreamClient, UpstreamServer } from '../../upstream/contract.js'
 import { parseServerUrl } from '../../upstream/server-url.js'
 import type { FilterContext } from '../contract.js'
-import { type PoolSpec, taggedServers, turnsKey } from './kind.js'
+import { type PoolSpec, taggedServers, turnsKey } from './pool-spec.js'
 import { ProxyCall } from './proxy-call.js'
 
 /** One back end of a pool. */

@@ -1,9 +1,10 @@
 import { type Exchange, SUSPENDED } from '../../http/exchange.js'
 import type { Filter, FilterContext } from '../contract.js'
-import { MAIN_POOL, type Spec } from './kind.js'
+import type { Spec } from './kind.js'
 import { Pool } from './pool.js'
+import { MAIN_POOL } from './pool-spec.js'
 
-class Proxy implements Filter {
+class ProxyFilter implements Filter {
   readonly #main: Pool
 
   constructor(spec: Spec, context: FilterContext) {
@@ -25,4 +26,4 @@ class Proxy implements Filter {
   }
 }
 
-export const create = (spec: Spec, context: FilterContext): Filter => new Proxy(spec, context)
+export const create = (spec: Spec, context: FilterContext): Filter => new ProxyFilter(spec, context)

@@ -40,7 +40,9 @@ const spec = checked(
   object({
     policies: list(policy, { doc: 'How to retry.', uniqueBy: 'name' }),
     defaultPolicyRef: string({ doc: 'Policy of rules that name none.', default: '' }),
-    urls: list(object(urlRuleFields), { doc: 'What to retry; the first rule that matches decides.' }),
+    urls: list(object(urlRuleFields), {
+      doc: 'What to retry; the first rule that matches decides.',
+    }),
   }),
   checkPolicies,
 )

@@ -1,12 +1,5 @@
 import { UrlRule } from '../../http/adapt.js'
-import {
-  type Exchange,
-  OK,
-  RERUN,
-  type Scope,
-  SUSPENDED,
-  UNCHANGED,
-} from '../../http/exchange.js'
+import { type Exchange, OK, RERUN, type Scope, SUSPENDED, UNCHANGED } from '../../http/exchange.js'
 import { Sleeper } from '../../http/sleeper.js'
 import { isFailure, retryWaitMs } from '../../resilience/retry.js'
 import type { FilterContext, WrappingFilter } from '../contract.js'

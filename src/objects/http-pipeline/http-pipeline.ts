@@ -36,12 +36,7 @@ class HttpPipeline implements RuntimeObject {
   readonly #slot: PipelineSlot
   readonly #compiled: CompiledPipeline
 
-  constructor(
-    spec: PipelineSpec,
-    meta: ObjectMeta,
-    previous: HttpPipeline | null,
-    env: WorkerEnv,
-  ) {
+  constructor(spec: PipelineSpec, meta: ObjectMeta, previous: HttpPipeline | null, env: WorkerEnv) {
     this.#slot = env.pipelines.slot(meta.name)
     this.#compiled = compilePipeline(
       meta.name,

@@ -66,7 +66,7 @@ const path = checked(
     }),
     pathRegexp: regexp({ doc: 'Pattern found in the path.', optional: true }),
     rewriteTarget: string({
-      doc: 'Replaces every match of `pathRegexp` in the path; may use its groups as $1 or ${name}.',
+      doc: 'Replaces every match of `pathRegexp` in the path; may use its groups as $1 or by name.',
       optional: true,
     }),
     methods: list(httpMethod({ doc: '' }), {
@@ -97,7 +97,10 @@ const rule = object({
 const spec = checked(
   object({
     port: integer({ doc: 'TCP port to listen on.', min: 1, max: 65_535 }),
-    keepAlive: boolean({ doc: 'Whether connections are kept for further requests.', default: true }),
+    keepAlive: boolean({
+      doc: 'Whether connections are kept for further requests.',
+      default: true,
+    }),
     keepAliveTimeout: duration({
       doc: 'Longest time a connection may be idle. Cut off at 10 s (docs/compatibility.md).',
       default: '60s',

@@ -31,7 +31,8 @@ export class TopPaths {
     bytesIn: number,
     bytesOut: number,
   ): void {
-    const counter = this.#last !== null && pattern === this.#lastPattern ? this.#last : this.#counter(pattern)
+    const counter =
+      this.#last !== null && pattern === this.#lastPattern ? this.#last : this.#counter(pattern)
     counter.count += 1
     if (status >= 400) counter.errors += 1
     counter.totalMs += durationMs

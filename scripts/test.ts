@@ -1,0 +1,121 @@
+/**
+ * `npm test`: format and lint, types, then every test. Each stage says what it took and what it
+ * may take; the last line counts. `npm test -- unit` runs the named stages alone.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+
+interface Stage {
+  readonly name: string
+  readonly budgetSeconds: number
+  run(): Counts
+}
+
+interface Counts {
+  readonly passed: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+const bin = (...path: string[]): string => join(ROOT, 'node_modules', ...path)
+
+/** A command that passes or fails as a whole. */
+function command(script: string, args: readonly string[], budgetSeconds: number): () => Counts {
+  return () => {
+    const done = spawnSync(process.execPath, [script, ...args], {
+      cwd: ROOT,
+      stdio: 'inherit',
+      timeout: budgetSeconds * 1000,
+      killSignal: 'SIGKILL',
+    })
+    const ok = done.status === 0
+    return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 }
+  }
+}
+
+interface VitestReport {
+  readonly numPassedTests: number
+  readonly numFailedTests: number
+  readonly numPendingTests: number
+  readonly numFailedTestSuites: number
+  readonly success: boolean
+}
+
+function vitest(project: string, budgetSeconds: number): () => Counts {
+  return () => {
+    const folder = mkdtempSync(join(tmpdir(), 'easegress-test-'))
+    const file = join(folder, 'report.json')
+    try {
+      const args = ['run', '--project', project, '--reporter=default', '--reporter=json']
+      const done = spawnSync(
+        process.execPath,
+        [bin('vitest', 'vitest.mjs'), ...args, `--outputFile.json=${file}`],
+        { cwd: ROOT, stdio: 'inherit', timeout: budgetSeconds * 1000, killSignal: 'SIGKILL' },
+      )
+      const report = JSON.parse(readFileSync(file, 'utf8')) as VitestReport
+      // A file that cannot be loaded fails without a failed test.
+      const failed = Math.max(report.numFailedTests, done.status === 0 && report.success ? 0 : 1)
+      return { passed: report.numPassedTests, failed, skipped: report.numPendingTests }
+    } catch {
+      return { passed: 0, failed: 1, skipped: 0 } // over its budget, or never started
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+const STAGES: readonly Stage[] = [
+  {
+    name: 'lint',
+    budgetSeconds: 60,
+    run: command(
+      bin('@biomejs', 'biome', 'bin', 'biome'),
+      ['check', '--error-on-warnings', '.'],
+      60,
+    ),
+  },
+  {
+    name: 'types',
+    budgetSeconds: 120,
+    run: command(bin('typescript', 'bin', 'tsc'), ['-p', 'test/tsconfig.json'], 120),
+  },
+  { name: 'tidy', budgetSeconds: 120, run: vitest('tidy', 120) },
+  { name: 'unit', budgetSeconds: 420, run: vitest('unit', 420) },
+  { name: 'native', budgetSeconds: 240, run: vitest('native', 240) },
+  { name: 'integration', budgetSeconds: 660, run: vitest('integration', 660) },
+]
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !STAGES.some((stage) => stage.name === name))
+if (unknown.length > 0) {
+  const known = STAGES.map((stage) => stage.name).join(', ')
+  process.stderr.write(`no stage ${unknown.join(', ')}; there are ${known}\n`)
+  process.exit(2)
+}
+
+const lines: string[] = []
+const total = { passed: 0, failed: 0, skipped: 0 }
+for (const stage of STAGES) {
+  if (wanted.length > 0 && !wanted.includes(stage.name)) continue
+  process.stdout.write(`\n== ${stage.name} (budget ${stage.budgetSeconds} s)\n`)
+  const started = Date.now()
+  const counts = stage.run()
+  const seconds = ((Date.now() - started) / 1000).toFixed(0)
+  const { passed, failed, skipped } = counts
+  lines.push(
+    `${stage.name.padEnd(12)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ` +
+      `${String(skipped).padStart(4)} skipped   ${seconds} s of ${stage.budgetSeconds} s`,
+  )
+  total.passed += passed
+  total.failed += failed
+  total.skipped += skipped
+}
+process.stdout.write(`\n${lines.join('\n')}\n\n`)
+const skippedText = total.skipped === 0 ? '' : `, ${total.skipped} skipped`
+process.stdout.write(`${total.passed} passed, ${total.failed} failed${skippedText}\n`)
+process.exitCode = total.failed === 0 ? 0 : 1
