@@ -1,7 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { crc32 } from 'node:zlib'
 import { expect, it } from 'vitest'
 import { decodeHistogram, percentileOf } from './hdr-decoder.js'
@@ -271,6 +273,31 @@ test('a mix in turn asks for its entries one after the other', async () => {
   await load('-n', '6', '-c', '1', '--mix', file, '--in-turn', server.url)
   server.stop()
   expect(server.seen.map(({ request }) => request.url)).toEqual([...paths, ...paths])
+})
+
+test('the mix of the README runs as it stands', async () => {
+  const readme = readFileSync(new URL('../../native-bench/README.md', import.meta.url), 'utf8')
+  const example = /```json\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
+  const origin = await startOrigin()
+  const report = await load('-n', '200', '-c', '4', '--mix', mixFile(example), origin.url)
+  expect(report).toMatchObject({ ok: 200, errors: NO_ERRORS })
+  expect(report.bytesIn).toBeGreaterThan(1024 * 1024)
+  await origin.stop()
+})
+
+test('the sources compile without OpenSSL', () => {
+  const folder = fileURLToPath(new URL('../../native-bench/', import.meta.url))
+  const args = [
+    '-std=c++17',
+    '-fsyntax-only',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-DNATIVE_BENCH_TLS=0',
+  ]
+  const made = spawnSync('g++', [...args, '-Isrc', 'src/loadgen/transport.cpp'], { cwd: folder })
+  expect(String(made.stderr)).toBe('')
+  expect(made.status).toBe(0)
 })
 
 test('what happens in the warm-up is not counted', async () => {

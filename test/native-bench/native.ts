@@ -4,6 +4,10 @@ import { fileURLToPath } from 'node:url'
 
 const folder = fileURLToPath(new URL('../../native-bench/', import.meta.url))
 
+/** With NATIVE_BENCH_SANITIZE=1 the programs run under the address and undefined sanitizers. */
+const sanitized = process.env['NATIVE_BENCH_SANITIZE'] === '1'
+const build = `${folder}${sanitized ? 'build-sanitized' : 'build'}`
+
 export type Finished = { code: number | null; stdout: string; stderr: string }
 
 /** The parts of the load generator's JSON that tests look at; see native-bench/README.md. */
@@ -52,7 +56,9 @@ export function buildNativeBench(): string | undefined {
     process.stderr.write(`${reason}\n`)
     return reason
   }
-  const made = spawnSync('make', ['-s', '-j2', '-C', folder], { encoding: 'utf8' })
+  const made = spawnSync('make', ['-s', '-j2', '-C', folder, `SANITIZE=${sanitized ? 1 : 0}`], {
+    encoding: 'utf8',
+  })
   if (made.status !== 0) throw new Error(`make failed:\n${made.stdout}${made.stderr}`)
   return undefined
 }
@@ -62,7 +68,7 @@ export async function run(
   program: 'loadgen' | 'origin' | 'parser-check' | '../compare.sh',
   args: readonly string[],
 ): Promise<Finished> {
-  const child = spawn(`${folder}build/${program}`, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(`${build}/${program}`, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (data: Buffer) => {
@@ -109,7 +115,7 @@ export class Origin {
 
 /** Starts an origin on ports the system chooses and waits for its ready line. */
 export async function startOrigin(...args: string[]): Promise<Origin> {
-  const child = spawn(`${folder}build/origin`, ['--die-with-parent', ...args], {
+  const child = spawn(`${build}/origin`, ['--die-with-parent', ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let text = ''

@@ -95,6 +95,7 @@ UniqueFd listenOn(const Address& address, int backlog) {
   const int one = 1;
   if (fd.get() < 0 || setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
       setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0 ||
+      setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) != 0 ||
       bind(fd.get(), address.raw(), address.length) != 0 || listen(fd.get(), backlog) != 0) {
     throw std::system_error(errno, std::generic_category(), "cannot listen on " + address.text());
   }

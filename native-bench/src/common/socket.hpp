@@ -44,7 +44,7 @@ int connectStart(const Address& address);
 /** The outcome of a connect that became writable: 0 or an errno value. */
 int connectOutcome(int fd);
 
-/** A listening socket with SO_REUSEPORT; throws std::system_error. */
+/** A listening socket with SO_REUSEPORT; accepted sockets inherit TCP_NODELAY from it. Throws std::system_error. */
 UniqueFd listenOn(const Address& address, int backlog);
 
 Address localAddress(int fd);

@@ -1,6 +1,7 @@
 #include "loadgen/options.hpp"
 
 #include <algorithm>
+#include <fstream>
 
 #include "common/cli.hpp"
 #include "common/text.hpp"
@@ -243,6 +244,19 @@ void checkFileLimit(const RunConfig& run) {
       (unsigned long long)needed));
 }
 
+/** Each connection to one address needs a local port of its own. */
+void checkPortRange(const RunConfig& run) {
+  constexpr const char* PATH = "/proc/sys/net/ipv4/ip_local_port_range";
+  std::ifstream file(PATH);
+  unsigned low = 0;
+  unsigned high = 0;
+  if (!(file >> low >> high) || run.connections <= high - low + 1) return;
+  throw UsageError(
+      format("%u connections need as many local ports, %s allows %u; run `sysctl -w "
+             "net.ipv4.ip_local_port_range=\"1024 65535\"` first, or use fewer connections",
+             run.connections, PATH, high - low + 1));
+}
+
 }  // namespace
 
 LoadgenOptions parseLoadgenOptions(int count, char** arguments) {
@@ -276,6 +290,7 @@ LoadgenOptions parseLoadgenOptions(int count, char** arguments) {
     run.weights.push_back(entry.weight);
   }
   checkFileLimit(run);
+  checkPortRange(run);
   return options;
 }
 

@@ -16,11 +16,10 @@ struct Connection {
   bool open = false;
   bool readable = false;
   bool sawEnd = false;       // the peer may have sent FIN: read until it shows
-  bool writable = true;
   bool waiting = false;      // for a timer
   bool silent = false;       // hangs on purpose
-  bool lingering = false;    // our FIN is sent; input is discarded
-  bool closeAfterAnswer = false;
+  bool lingering = false;         // our FIN is sent or will be; input is discarded
+  bool finDue = false;            // lingering, and the FIN is still to be sent, after `out`
 
   std::string in;   // received and not yet parsed: a partial head, or what is behind a slow answer
   std::string out;  // made and not yet taken by the socket
