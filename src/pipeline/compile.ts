@@ -62,7 +62,7 @@ export function compilePipeline(
   const byName = new Map(spec.filters.map((filter) => [filter.name, filter]))
   const flow = effectiveFlow(spec)
   const built = new Map<string, Filter | WrappingFilter>()
-  const made = flow.map((step) => {
+  const create = (step: FlowSpec): Made => {
     const filterSpec = byName.get(step.filter) as FilterSpec
     const { kind, module } = kinds.get(filterSpec.kind) as LoadedKind
     const context = Object.freeze({
@@ -73,25 +73,44 @@ export function compilePipeline(
     const filter = module.create(filterSpec.spec, context, before)
     built.set(`${filterSpec.kind}\n${filterSpec.name}`, filter)
     return { kind, filterSpec, filter }
-  })
-  const nodes = made.map(({ kind, filterSpec, filter }, at): Node => {
+  }
+  const nodes = createAll(flow, create).map(({ kind, filterSpec, filter }, at): Node => {
     const before = variables.captures(filterSpec.name, 'req')
     const requestBodyBytes = kind.requestBodyBytes?.(filterSpec.spec) ?? 0
+    const isCaptured = before?.needsBody === true
     return {
       name: filterSpec.name,
       filter: kind.wraps ? null : (filter as Filter),
       wrapping: kind.wraps ? (filter as WrappingFilter) : null,
       jump: jumpTable(flow, at, kind.results),
-      requestBodyBytes:
-        before?.needsBody === true
-          ? Math.max(requestBodyBytes, CAPTURED_BODY_BYTES)
-          : requestBodyBytes,
+      requestBodyBytes: isCaptured
+        ? Math.max(requestBodyBytes, CAPTURED_BODY_BYTES)
+        : requestBodyBytes,
+      needsRequestBody: isCaptured ? null : (filter.needsRequestBody?.bind(filter) ?? null),
       responseBodyBytes: kind.responseBodyBytes?.(filterSpec.spec) ?? 0,
       before,
       after: variables.captures(filterSpec.name, 'rsp'),
     }
   })
   return new CompiledPipeline(new Pipeline(name, nodes, log), built)
+}
+
+interface Made {
+  readonly kind: FilterKind
+  readonly filterSpec: FilterSpec
+  readonly filter: Filter | WrappingFilter
+}
+
+/** When one cannot be made, those before it give back what they hold. */
+function createAll(flow: readonly FlowSpec[], create: (step: FlowSpec) => Made): Made[] {
+  const made: Made[] = []
+  try {
+    for (const step of flow) made.push(create(step))
+    return made
+  } catch (thrown) {
+    for (const { filter } of made) filter.retire?.()
+    throw thrown
+  }
 }
 
 /** By result code: where the flow goes on after node `at`. */

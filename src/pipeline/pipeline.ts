@@ -33,6 +33,8 @@ export interface Node {
   readonly jump: readonly number[]
   /** Bytes up to which the request (response) body must be whole first; 0 streams. */
   readonly requestBodyBytes: number
+  /** Whether this exchange needs it, where not all do; null: all do. */
+  readonly needsRequestBody: ((ex: Exchange) => boolean) | null
   readonly responseBodyBytes: number
   readonly before: Captures | null
   readonly after: Captures | null
@@ -125,14 +127,24 @@ export class Pipeline implements Engine {
       filter: node === undefined ? '' : node.name,
       error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
     })
-    if (ex.state === DONE || ex.state === ABORTED) return
+    if (ex.state === DONE || ex.state === ABORTED || ex.engine !== this) return
     const sent = ex.state === RESPONDING
     this.#abandon(ex)
     if (sent) ex.responder?.cut(ex)
     else {
       ex.response.discard()
       ex.respond(500)
+      this.#finishLast(ex)
+    }
+  }
+
+  /** The answer to a failure: when even that throws, the connection is all there is to end. */
+  #finishLast(ex: Exchange): void {
+    try {
       this.#finish(ex)
+    } catch (thrown) {
+      this.#log.error('answer failed', { pipeline: this.name, error: String(thrown) })
+      ex.responder?.cut(ex)
     }
   }
 
@@ -151,7 +163,7 @@ export class Pipeline implements Engine {
   #run(ex: Exchange, at: number): void {
     let next = at
     for (;;) {
-      if (next === SUSPENDED_AT) return
+      if (next === AWAY) return
       if (next < 0) {
         next = this.#leaveScopes(ex, next)
         if (next === FINISHED) {
@@ -164,15 +176,15 @@ export class Pipeline implements Engine {
     }
   }
 
-  /** One node: gives the index that follows, END, STOP or SUSPENDED_AT. */
+  /** One node: gives the index that follows, END, STOP or AWAY. */
   #step(ex: Exchange, at: number): number {
     const node = this.nodes[at] as Node
     ex.pc = at
-    if (node.requestBodyBytes !== 0 && this.#collectRequest(ex, node.requestBodyBytes)) {
-      return SUSPENDED_AT
+    if (node.requestBodyBytes !== 0 && node.needsRequestBody?.(ex) !== false) {
+      if (this.#collectRequest(ex, node.requestBodyBytes)) return AWAY
     }
     if (node.responseBodyBytes !== 0) {
-      if (this.#collectResponse(ex, node.responseBodyBytes, COLLECT, OK)) return SUSPENDED_AT
+      if (this.#collectResponse(ex, node.responseBodyBytes, COLLECT, OK)) return AWAY
     }
     if (node.before !== null) node.before.store(ex)
     ex.phase = HANDLE
@@ -180,6 +192,13 @@ export class Pipeline implements Engine {
       node.filter !== null
         ? node.filter.handle(ex)
         : (node.wrapping as WrappingFilter).enter(ex, ex.openScope(at))
+    return this.#returned(ex, code)
+  }
+
+  /** What follows the return of the call that `ex.phase` names. */
+  #returned(ex: Exchange, code: number): number {
+    // It may have ended the exchange, which may even be ready for its next request by now.
+    if (ex.state !== RUNNING || ex.engine !== this) return AWAY
     return code === SUSPENDED ? this.#wait(ex) : this.#settle(ex, code)
   }
 
@@ -189,15 +208,18 @@ export class Pipeline implements Engine {
     const node = this.nodes[at] as Node
     if (ex.phase === COLLECT) return at
     if (ex.phase === LEAVE) return this.#left(ex, code)
-    if (node.wrapping !== null) {
-      if (code !== OK) ex.scopes.pop()
-    } else if (node.after !== null) {
-      if (node.after.needsBody && this.#collectResponse(ex, CAPTURED_BODY_BYTES, HANDLE, code)) {
-        return SUSPENDED_AT
-      }
-      node.after.store(ex)
-    }
+    // Of a wrapping filter this is `enter`: with OK it has only begun.
+    const isDone = node.wrapping === null || code !== OK
+    if (isDone && node.after !== null && this.#capture(ex, node.after, HANDLE, code)) return AWAY
+    if (isDone && node.wrapping !== null) ex.scopes.pop()
     return node.jump[code] as number
+  }
+
+  /** Stores what `after` names; true when the response body has to be waited for first. */
+  #capture(ex: Exchange, after: Captures, phase: number, code: number): boolean {
+    if (after.needsBody && this.#collectResponse(ex, CAPTURED_BODY_BYTES, phase, code)) return true
+    after.store(ex)
+    return false
   }
 
   /** The filter waits, unless it resumed before it returned. */
@@ -211,7 +233,7 @@ export class Pipeline implements Engine {
     ex.state = WAITING
     // Wrapping filters hear of an abort through their scope, waiting or not.
     ex.waiting = filter?.cancel === undefined ? null : (filter as Required<Filter>)
-    return SUSPENDED_AT
+    return AWAY
   }
 
   /** The flow reached its end (`how`: END or STOP): innermost scope first. */
@@ -222,8 +244,7 @@ export class Pipeline implements Engine {
     ex.pc = scope.node
     ex.phase = LEAVE
     const wrapping = (this.nodes[scope.node] as Node).wrapping as WrappingFilter
-    const code = wrapping.leave(ex, scope, how === END ? OK : 1)
-    return code === SUSPENDED ? this.#wait(ex) : this.#left(ex, code)
+    return this.#returned(ex, wrapping.leave(ex, scope, how === END ? OK : 1))
   }
 
   #left(ex: Exchange, code: number): number {
@@ -233,8 +254,8 @@ export class Pipeline implements Engine {
       scope.attempt += 1
       return scope.node + 1 < this.nodes.length ? scope.node + 1 : END
     }
+    if (node.after !== null && this.#capture(ex, node.after, LEAVE, code)) return AWAY
     ex.scopes.pop()
-    if (node.after !== null) node.after.store(ex)
     return code === UNCHANGED || code === OK ? scope.outcome : (node.jump[code] as number)
   }
 
@@ -260,14 +281,14 @@ export class Pipeline implements Engine {
     ex: Exchange,
     source: BodySource,
     bytesMax: number,
-    collecting: Collector & Cancellable,
+    collecting: Collector & Cancellable & { readonly ticket: number },
   ): boolean {
     collect(source, bytesMax, collecting)
     if (ex.resumedWith !== SUSPENDED) {
       ex.resumedWith = SUSPENDED
       return false
     }
-    if (ex.state !== RUNNING) return true // answered already: too large
+    if (!ex.isLive(collecting.ticket)) return true // answered already: too large
     ex.state = WAITING
     ex.waiting = collecting
     return true
@@ -293,14 +314,21 @@ export class Pipeline implements Engine {
   #abandon(ex: Exchange): void {
     try {
       ex.revoke()
-      while (ex.scopes.length > 0) {
-        const scope = ex.scopes.pop() as Scope
-        const wrapping = (this.nodes[scope.node] as Node).wrapping as WrappingFilter
-        wrapping.cancel?.(ex, scope)
-      }
     } catch (thrown) {
-      this.#log.error('filter failed to cancel', { pipeline: this.name, error: String(thrown) })
+      this.#failedToCancel(thrown)
     }
+    while (ex.scopes.length > 0) {
+      const scope = ex.scopes.pop() as Scope
+      try {
+        ;(this.nodes[scope.node] as Node).wrapping?.cancel?.(ex, scope)
+      } catch (thrown) {
+        this.#failedToCancel(thrown)
+      }
+    }
+  }
+
+  #failedToCancel(thrown: unknown): void {
+    this.#log.error('filter failed to cancel', { pipeline: this.name, error: String(thrown) })
   }
 
   #finish(ex: Exchange): void {
@@ -310,28 +338,29 @@ export class Pipeline implements Engine {
 }
 
 /** Internal answers of a step, apart from every index, END and STOP. */
-const SUSPENDED_AT = -3
+/** The exchange waits, or is over: either way not ours to go on with. */
+const AWAY = -3
 const FINISHED = -4
 
 class RequestCollecting implements Collector, Cancellable {
   readonly #ex: Exchange
   readonly #pipeline: Pipeline
-  readonly #ticket: number
+  readonly ticket: number
 
   constructor(ex: Exchange, pipeline: Pipeline) {
     this.#ex = ex
     this.#pipeline = pipeline
-    this.#ticket = ex.suspend()
+    this.ticket = ex.suspend()
   }
 
   collected(bytes: Uint8Array): void {
-    if (!this.#ex.isLive(this.#ticket)) return
+    if (!this.#ex.isLive(this.ticket)) return
     this.#ex.request.body = RequestBody.of(bytes)
-    this.#ex.resume(this.#ticket, OK)
+    this.#ex.resume(this.ticket, OK)
   }
 
   tooLarge(): void {
-    if (!this.#ex.isLive(this.#ticket)) return
+    if (!this.#ex.isLive(this.ticket)) return
     this.#pipeline.endWith(this.#ex, 413, 'request body too large\n')
   }
 
@@ -349,20 +378,20 @@ class ResponseCollecting implements Collector, Cancellable {
   readonly #pipeline: Pipeline
   readonly #source: BodySource
   readonly #code: number
-  readonly #ticket: number
+  readonly ticket: number
 
   constructor(ex: Exchange, pipeline: Pipeline, source: BodySource, code: number) {
     this.#ex = ex
     this.#pipeline = pipeline
     this.#source = source
     this.#code = code
-    this.#ticket = ex.suspend()
+    this.ticket = ex.suspend()
   }
 
   collected(bytes: Uint8Array): void {
-    if (!this.#ex.isLive(this.#ticket)) return
+    if (!this.#ex.isLive(this.ticket)) return
     this.#ex.response.body = bytes
-    this.#ex.resume(this.#ticket, this.#code)
+    this.#ex.resume(this.ticket, this.#code)
   }
 
   tooLarge(): void {
@@ -378,7 +407,7 @@ class ResponseCollecting implements Collector, Cancellable {
   }
 
   #fail(message: string): void {
-    if (!this.#ex.isLive(this.#ticket)) return
+    if (!this.#ex.isLive(this.ticket)) return
     this.#pipeline.endWith(this.#ex, 502, message)
   }
 }
