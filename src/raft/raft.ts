@@ -25,12 +25,15 @@
  *       the far side step the message once it holds them all, and call
  *       {@link Raft.reportSnapshot} when the transfer ends either way;
  *    d. apply `committed` to the state machine, then call {@link Raft.applied}. Before that, make
- *       sure that members an entry's `change` brings in can be reached;
+ *       sure that members an entry's `change` brings in can be reached. What was given out before
+ *       a snapshot is applied before that is installed, or dropped;
  *    e. serve `reads`; those with index null must be asked again.
  * 4. **Compact**: take {@link Raft.snapshotMeta} with the state machine as it is, store both, call
  *    {@link Raft.snapshotTaken}, then {@link Raft.compact} up to where followers no longer need
  *    the log (`status().neededFrom`), at the latest when `status().logBytes` demands it. A snapshot
  *    named by a running transfer is kept.
+ *    A member that was removed is kept running until a leader other than the one that removed it
+ *    says so too: until then its vote may be needed.
  * 5. **Guard the vote**: when a peer connects, compare where its log ends with what it once
  *    acknowledged ({@link Raft.acknowledgedBy}, {@link lostAcknowledged}) and refuse it as a voter
  *    ({@link Raft.refuseVoter}) when it lost any of that. A node whose own disk failed stops
@@ -918,15 +921,13 @@ export class Raft {
     const peer = this.#role === 'leader' ? this.#progress.get(message.from) : undefined
     if (peer === undefined) return
     peer.active = true
-    if (message.commit > peer.commit) {
-      peer.commit = message.commit
-      if (this.#stepsAside()) return
-    }
-    if (!message.accepted) {
-      this.#onRejected(peer, message)
-      return
-    }
-    const { index } = message
+    peer.commit = Math.max(peer.commit, message.commit)
+    if (message.accepted) this.#onAccepted(peer, message.index)
+    else this.#onRejected(peer, message)
+    this.#stepsAside()
+  }
+
+  #onAccepted(peer: Progress, index: number): void {
     assert(
       index <= this.#log.lastIndex,
       () => `${peer.id} acknowledged ${index}, the log ends at ${this.#log.lastIndex}`,
@@ -1464,12 +1465,10 @@ export class Raft {
    * knows, durably, that it is so; if it left earlier, they could be left with a configuration
    * that still needs it. It names a successor, so that nobody has to wait for a timeout.
    */
-  #stepsAside(): boolean {
-    if (this.#removedAt === 0) return false
+  #stepsAside(): void {
+    if (this.#removedAt === 0) return
     const known = (id: NodeId) => (this.#progress.get(id)?.commit ?? 0) >= this.#removedAt
-    if (jointVoteResult(this.#config, known) !== 'won') return false
-    this.resign()
-    return true
+    if (jointVoteResult(this.#config, known) === 'won') this.resign()
   }
 
   #leaveJointByItself(): void {
