@@ -191,8 +191,7 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
   }
 
   giveBack(connection: Connection): void {
-    const now = this.#context.timers.nowMs
-    if (this.#seenMs !== null && !this.#isCurrent(this.#seenMs, connection, now)) connection.close()
+    if (this.#seenMs !== null && !this.#isCurrent(this.#seenMs, connection)) connection.close()
     else if (this.#first !== null) {
       this.#context.reused += 1
       connection.begin(this.#take(this.#first))
@@ -236,7 +235,8 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
   }
 
   /** Whether the name still stands for the address; also sees to it that this is known. */
-  #isCurrent(seenMs: Map<string, number>, connection: Connection, now: number): boolean {
+  #isCurrent(seenMs: Map<string, number>, connection: Connection): boolean {
+    const now = this.#context.timers.nowMs
     if (!connection.isAddressKnown) {
       connection.isAddressKnown = true
       seenMs.set(connection.remoteAddress, now)
