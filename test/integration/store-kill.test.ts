@@ -33,12 +33,11 @@ type Spawned = typeof import('../../src/store/spawn-log-thread.js')
 
 /** Each write puts the same value under two keys; an acknowledgement is a line on stdout. */
 const WRITER = `
-import { writeSync } from 'node:fs'
 import { openEmbeddedStore } from '${BUILT.href}store/open-embedded-store.js'
 import { spawnLogThread } from '${BUILT.href}store/spawn-log-thread.js'
 import { systemTime } from '${BUILT.href}lib/clock.js'
 const [dataDir, round] = process.argv.slice(1)
-const say = (line) => writeSync(1, line + '\\n')
+const say = (line) => process.stdout.write(line + '\\n')
 const silent = { debugOn: false, error() {}, warn() {}, info() {}, debug() {}, child: () => silent }
 let count = 0
 const store = openEmbeddedStore({
