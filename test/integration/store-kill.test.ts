@@ -15,8 +15,8 @@ import { PromiseStore } from '../../src/store/promise-store.js'
 import type { Logger } from '../../src/telemetry/log.js'
 
 const BUILT = new URL('../../dist/src/', import.meta.url)
-const ROUNDS = 8
-const ACKS_BEFORE_KILL_MAX = 3_000
+const ROUNDS = 6
+const ACKS_BEFORE_KILL_MAX = 1_500
 const DEADLINE_MS = 30_000
 
 const silent: Logger = {
