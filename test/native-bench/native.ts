@@ -32,7 +32,14 @@ export type LoadReport = {
   latency: Latency & { histogram: string }
   serviceTime: Latency
   connectTime: Latency
-  client: { userSeconds: number; systemSeconds: number; saturated: boolean }
+  client: {
+    userSeconds: number
+    systemSeconds: number
+    waitingSeconds: number
+    busiestThreadShare: number
+    saturated: boolean
+    starved: boolean
+  }
   watched?: { processes: number; cpuSeconds: number; residentBytesAfter: number }
   tls?: string
   seconds: { ok: number; errors: number; p50: number; p99: number; max: number }[]

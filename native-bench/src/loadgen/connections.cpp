@@ -218,6 +218,10 @@ void Worker::answered(Connection& connection, Nanos now) {
   const AnswerCheck& check = connection.check;
   const Expectation& expect = config_.requests[pending.request].expect;
   if (counts(pending.intendedNs, now)) tally_.statuses[status]++;
+  if (now - pending.intendedNs > config_.timeout) {
+    // The sweep for timeouts had no chance to see it; what counts is the time, not who noticed.
+    return recordFailure(Failure::Timeout, pending.intendedNs, pending.request, now, "answered late");
+  }
   if (!expect.allowsStatus(status)) {
     return recordFailure(Failure::Status, pending.intendedNs, pending.request, now,
                          format("got %u", status));

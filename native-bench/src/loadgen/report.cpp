@@ -121,10 +121,10 @@ std::string reportJson(const LoadgenOptions& options, const RunReport& report) {
   out += ",\"serviceTime\":" + percentilesJson(tally.serviceTime, false);
   out += ",\"connectTime\":" + percentilesJson(tally.connectTime, false);
   out += format(
-      ",\"client\":{\"userSeconds\":%.6f,\"systemSeconds\":%.6f,\"busiestThreadShare\":%.4f,"
-      "\"saturated\":%s}",
-      tally.cpuUserSeconds, tally.cpuSystemSeconds, tally.cpuShare,
-      report.clientWasBusy() ? "true" : "false");
+      ",\"client\":{\"userSeconds\":%.6f,\"systemSeconds\":%.6f,\"waitingSeconds\":%.6f,"
+      "\"busiestThreadShare\":%.4f,\"saturated\":%s,\"starved\":%s}",
+      tally.cpuUserSeconds, tally.cpuSystemSeconds, tally.cpuWaitSeconds, tally.cpuShare,
+      report.saturated() ? "true" : "false", report.starved() ? "true" : "false");
   if (report.watchedBefore && report.watchedAfter) out += ",\"watched\":" + watchedJson(report);
   if (!tally.tlsDescription.empty()) {
     out += ",\"tls\":";
@@ -158,11 +158,15 @@ std::string reportText(const LoadgenOptions& options, const RunReport& report) {
   if (tally.failures[size_t(Failure::Timeout)] > 0) {
     out += "note: requests that timed out are not in the percentiles, which are therefore too low\n";
   }
-  out += format("connections opened: %llu; client CPU: %.2f s user, %.2f s system, busiest thread %.0f %%\n",
+  out += format("connections opened: %llu; client CPU: %.2f s user, %.2f s system, %.2f s waiting for a core, "
+                "busiest thread %.0f %%\n",
                 (unsigned long long)tally.connectionsOpened, tally.cpuUserSeconds,
-                tally.cpuSystemSeconds, tally.cpuShare * 100);
-  if (report.clientWasBusy()) {
+                tally.cpuSystemSeconds, tally.cpuWaitSeconds, tally.cpuShare * 100);
+  if (report.saturated()) {
     out += "note: the client used up its core, so it may have been the bottleneck; add --threads\n";
+  }
+  if (report.starved()) {
+    out += "note: the client waited for a core, which is in the latencies; leave it one\n";
   }
   if (report.watchedBefore && report.watchedAfter) out += "watched: " + watchedJson(report) + "\n";
   return out;

@@ -16,7 +16,10 @@ struct RunReport {
   std::optional<ProcessUsage> watchedAfter;
 
   double elapsedSeconds() const;
-  bool clientWasBusy() const { return tally.cpuShare > 0.9; }
+  /** The client hardly rested: the figures may be its own. */
+  bool saturated() const { return tally.cpuShare + tally.waitShare > 0.9; }
+  /** The client was kept from a core: its waiting is in the latencies. */
+  bool starved() const { return tally.waitShare > 0.05; }
 };
 
 std::string reportJson(const LoadgenOptions& options, const RunReport& report);

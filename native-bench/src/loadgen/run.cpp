@@ -1,9 +1,26 @@
 #include "loadgen/run.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <fstream>
 
 namespace {
 constexpr size_t SAMPLES_PER_FAILURE = 3;
+}
+
+ThreadTimes ThreadTimes::now() {
+  ThreadTimes times;
+  rusage usage{};
+  getrusage(RUSAGE_THREAD, &usage);
+  times.user = double(usage.ru_utime.tv_sec) + double(usage.ru_utime.tv_usec) * 1e-6;
+  times.system = double(usage.ru_stime.tv_sec) + double(usage.ru_stime.tv_usec) * 1e-6;
+  // Nanoseconds on a core, then nanoseconds of waiting for one; absent without schedstats.
+  std::ifstream file("/proc/thread-self/schedstat");
+  double running = 0;
+  double waiting = 0;
+  if (file >> running >> waiting) times.waiting = waiting * 1e-9;
+  return times;
 }
 
 uint64_t Tally::failed() const {
@@ -34,7 +51,9 @@ void Tally::add(const Tally& other) {
   }
   cpuUserSeconds += other.cpuUserSeconds;
   cpuSystemSeconds += other.cpuSystemSeconds;
+  cpuWaitSeconds += other.cpuWaitSeconds;
   cpuShare = std::max(cpuShare, other.cpuShare);
+  waitShare = std::max(waitShare, other.waitShare);
   endedNs = std::max(endedNs, other.endedNs);
   if (tlsDescription.empty()) tlsDescription = other.tlsDescription;
 }

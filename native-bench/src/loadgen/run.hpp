@@ -51,6 +51,15 @@ struct FailureSample {
   std::string detail;
 };
 
+/** What the calling thread has used so far, in seconds. */
+struct ThreadTimes {
+  double user = 0;
+  double system = 0;
+  double waiting = 0;  // ready to run, with every core taken
+
+  static ThreadTimes now();
+};
+
 /** The account of one thread; merged at the end. */
 struct Tally {
   uint64_t right = 0;
@@ -69,7 +78,9 @@ struct Tally {
   std::vector<FailureSample> samples;
   double cpuUserSeconds = 0;
   double cpuSystemSeconds = 0;
-  double cpuShare = 0;  // of its core, by the busiest thread
+  double cpuWaitSeconds = 0;  // ready to run, with every core taken by others
+  double cpuShare = 0;        // of its core, by the busiest thread
+  double waitShare = 0;       // of the time, by the thread that waited most
   Nanos endedNs = 0;
   std::string tlsDescription;
 

@@ -1,20 +1,11 @@
 #include "loadgen/worker.hpp"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 
 namespace {
 
 constexpr Nanos CONNECT_PHASE_MAX = 30 * SECOND;
 constexpr Nanos NEVER = INT64_MAX / 2;
-
-void cpuSeconds(double& user, double& system) {
-  rusage usage{};
-  getrusage(RUSAGE_THREAD, &usage);
-  user = double(usage.ru_utime.tv_sec) + double(usage.ru_utime.tv_usec) * 1e-6;
-  system = double(usage.ru_stime.tv_sec) + double(usage.ru_stime.tv_usec) * 1e-6;
-}
 
 /** The share of thread `id` when `total` is divided as evenly as possible. */
 uint64_t shareOf(uint64_t total, unsigned threads, unsigned id) {
@@ -136,20 +127,20 @@ void Worker::tick(Nanos now) {
 
 void Worker::noteMeasureStart() {
   measuring_ = true;
-  cpuSeconds(cpuUserBefore_, cpuSystemBefore_);
+  timesBefore_ = ThreadTimes::now();
 }
 
 void Worker::finish() {
   const Nanos now = nowNs();
   if (!measuring_) noteMeasureStart();
-  double user = 0;
-  double system = 0;
-  cpuSeconds(user, system);
-  tally_.cpuUserSeconds = user - cpuUserBefore_;
-  tally_.cpuSystemSeconds = system - cpuSystemBefore_;
+  const ThreadTimes times = ThreadTimes::now();
+  tally_.cpuUserSeconds = times.user - timesBefore_.user;
+  tally_.cpuSystemSeconds = times.system - timesBefore_.system;
+  tally_.cpuWaitSeconds = times.waiting - timesBefore_.waiting;
   tally_.endedNs = now;
   const double elapsed = double(std::max<Nanos>(now - measureNs_, 1)) / double(SECOND);
   tally_.cpuShare = (tally_.cpuUserSeconds + tally_.cpuSystemSeconds) / elapsed;
+  tally_.waitShare = tally_.cpuWaitSeconds / elapsed;
   for (const auto& connection : connections_) tally_.abandoned += connection.count;
   board_.hand(second_, secondRight_, secondFailed_, secondLatency_);
   control_.finished.fetch_add(1);

@@ -106,6 +106,5 @@ class Worker {
   uint64_t secondRight_ = 0;
   uint64_t secondFailed_ = 0;
   Histogram secondLatency_ = SecondBoard::makeHistogram();
-  double cpuUserBefore_ = 0;
-  double cpuSystemBefore_ = 0;
+  ThreadTimes timesBefore_;
 };
