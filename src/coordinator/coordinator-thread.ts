@@ -20,6 +20,7 @@ import { CoordinatorActor, type ToCoordinatorActor } from './coordinator-actor.j
 
 const VALIDATE_TIMEOUT_MS = 20_000
 const VALIDATE_QUEUE = 256
+const FAILED_EXIT_MS = 200
 
 /** Wires up the coordinator: store, registry actor, its way to the root and to each worker. */
 export class CoordinatorThread implements Actor<RootToCoordinator> {
@@ -63,7 +64,8 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
         time: systemTime,
         log: this.#opened.log.child('store'),
         nodeId: `${identity.name}/${identity.incarnation}`,
-        spawnLog: spawnLogThread(dataDir),
+        // The root holds the lock of the directory, over all our lives.
+        spawnLog: spawnLogThread(dataDir, { locked: true }),
         listener: {
           onReady: () => this.#bootstrap(store, identity.incarnation),
           onFailed: (error) => this.#onStoreFailed(error),
@@ -175,6 +177,8 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
   #fail(error: GatewayError): void {
     this.#opened.log.error('coordinator cannot start', { error: error.message })
     this.#root.remote.tell({ type: 'coordinator-failed', message: error.message })
+    // Gone once the message is out; a later life may find the disk in order again.
+    setTimeout(() => process.exit(1), FAILED_EXIT_MS)
   }
 
   #stop(): void {

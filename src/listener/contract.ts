@@ -15,7 +15,7 @@ export interface ConnectionGate {
 }
 
 export interface ListenAddress {
-  /** Address as configured; `::` listens on IPv4 and IPv6. */
+  /** Address as configured; empty for all of them. */
   readonly host: string
   readonly port: number
 }

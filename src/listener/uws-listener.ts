@@ -66,9 +66,11 @@ export class UwsListener implements TrafficListener, ExchangeHome {
     }
     app.filter(count)
     app.any('/*', (res, req) => (made.listener as UwsListener).#begin(res, req))
-    app.listen(address.host, address.port, (socket) => {
+    const opened = (socket: UwsListenSocket | false): void => {
       if (socket !== false) made.listener = new UwsListener(app, socket, limits, log)
-    })
+    }
+    if (address.host === '') app.listen(address.port, opened)
+    else app.listen(address.host, address.port, opened)
     if (made.listener === null) app.close()
     return made.listener
   }

@@ -38,6 +38,8 @@ export interface UwsApp {
   /** `count` is above 0 when a connection opened, below when one closed. */
   filter(handler: (res: UwsResponse, count: number) => void): UwsApp
   listen(host: string, port: number, done: (socket: UwsListenSocket | false) => void): UwsApp
+  /** On all addresses of whatever families there are. */
+  listen(port: number, done: (socket: UwsListenSocket | false) => void): UwsApp
   /** Closes listen sockets and connections at once. */
   close(): UwsApp
 }

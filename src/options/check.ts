@@ -29,6 +29,9 @@ function checkNames(o: ServerOptions, where: Where): string[] {
   for (const key of ['homeDir', 'dataDir', 'logDir', 'memberDir'] as const) {
     if (o[key] === '') problems.push(`${where(key)}: must not be empty`)
   }
+  if (o.walDir !== '') {
+    problems.push(`${where('walDir')}: the log lies in data-dir here; leave it out`)
+  }
   return problems
 }
 

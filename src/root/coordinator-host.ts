@@ -49,7 +49,8 @@ export class CoordinatorHost implements Actor<CoordinatorToRoot> {
       started: (incarnation) => this.#onStarted(incarnation),
       ended: () => this.#onEnded(),
       gaveUp: () => {
-        this.#down = 'the coordinator crashed too often and stays down; restart the server'
+        const why = this.#down === '' ? 'it crashed too often' : this.#down
+        this.#down = `the coordinator stays down (${why}); restart the server`
         log.error('coordinator stays down')
       },
     })
@@ -92,9 +93,11 @@ export class CoordinatorHost implements Actor<CoordinatorToRoot> {
     switch (m.type) {
       case 'coordinator-ready':
         this.#isReady = true
+        this.#down = ''
         this.#o.ready()
         break
       case 'coordinator-failed':
+        this.#down = m.message
         this.#o.unusable(m.message)
         break
       case 'stats-read':

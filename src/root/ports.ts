@@ -50,7 +50,9 @@ function probe(host: string, port: number): Promise<string> {
   return new Promise((resolve) => {
     const server = createServer()
     server.once('error', (error: NodeJS.ErrnoException) => resolve(reasonOf(error, host, port)))
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve('')))
+    server.listen({ ...(host === '' ? {} : { host }), port, exclusive: true }, () =>
+      server.close(() => resolve('')),
+    )
   })
 }
 

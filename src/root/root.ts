@@ -7,8 +7,9 @@ import { catalogue } from '../kinds/catalogue.js'
 import { systemTime, type Time, type Timer } from '../lib/clock.js'
 import type { Effective } from '../options/options.js'
 import { heartbeatMemory, Watchdog } from '../shared/heartbeat.js'
+import { lockDataDir } from '../store/data-dir-lock.js'
 import type { Logger } from '../telemetry/log.js'
-import { type LogOptions, type OpenLog, openLog } from '../telemetry/open-log.js'
+import { type LogOptions, type OpenLog, openFileLog, openLog } from '../telemetry/open-log.js'
 import { CoordinatorHost } from './coordinator-host.js'
 import { PortBroker } from './ports.js'
 import { SharedOwner } from './shared-owner.js'
@@ -26,7 +27,7 @@ export interface Paths {
 export function pathsOf({ options }: Effective): Paths {
   const under = (dir: string): string => (isAbsolute(dir) ? dir : join(options.homeDir, dir))
   return {
-    dataDir: under(options.walDir === '' ? options.dataDir : options.walDir),
+    dataDir: under(options.dataDir),
     logDir: under(options.logDir),
     pidFile: under('easegress.pid'),
   }
@@ -48,6 +49,7 @@ export class Root {
   readonly #coordinator: CoordinatorHost
   readonly #workers: Workers
   readonly #admin: AdminServer
+  readonly #adminLog: OpenLog | null
   readonly #started: Promise<void>
   #resolveStarted!: () => void
   #rejectStarted!: (error: Error) => void
@@ -110,7 +112,7 @@ export class Root {
       data: (worker) => ({
         worker,
         heartbeat,
-        trafficHost: options.trafficHost === '' ? '::' : options.trafficHost,
+        trafficHost: options.trafficHost,
         log: this.#logOptions,
         accessLog,
       }),
@@ -118,12 +120,15 @@ export class Root {
       ended: (worker) => this.#coordinator.tell({ type: 'worker-gone', worker }),
       stats: (worker, news) => this.#coordinator.tell({ type: 'worker-stats', worker, news }),
     })
+    this.#adminLog = options.disableAccessLog
+      ? null
+      : openFileLog({ ...this.#logOptions, file: join(this.#paths.logDir, 'admin_api.log') })
     this.#admin = createAdminServer({
       coordinator: this.#coordinator.ref,
       catalogue,
       options,
       log: this.log.child('admin'),
-      accessLog: null,
+      accessLog: this.#adminLog?.log ?? null,
     })
   }
 
@@ -137,6 +142,8 @@ export class Root {
 
   /** Resolves when the admin API takes requests; rejects when the server cannot run. */
   async start(): Promise<void> {
+    // Held until the process ends, over all lives of the coordinator.
+    await lockDataDir(this.#paths.dataDir)
     this.#coordinator.start()
     this.#workers.start()
     this.#watch()
@@ -163,6 +170,7 @@ export class Root {
 
   reopenLogs(): void {
     this.#opened.reopen()
+    this.#adminLog?.reopen()
     this.#workers.tellAll({ type: 'reopen-logs' })
     this.#coordinator.tell({ type: 'reopen-logs' })
   }

@@ -225,7 +225,7 @@ it('writes what it reads: any JSON comes back, keys in their order', () => {
     }),
   )
   expect(toYaml({ b: 1, a: ['yes', '0o7', '1e3', ''], c: { d: null } })).toBe(
-    "b: 1\na:\n- 'yes'\n- '0o7'\n- '1e3'\n- ''\nc:\n  d: null\n",
+    'b: 1\na:\n- "yes"\n- "0o7"\n- "1e3"\n- ""\nc:\n  d: null\n',
   )
   const shared = { x: 1 }
   expect(toYaml([shared, shared])).toBe('- x: 1\n- x: 1\n')

@@ -37,3 +37,16 @@ export function openLog(options: LogOptions, thread: string, component: string):
   })
   return { log, reopen: () => file.reopen() }
 }
+
+/** A log of its own that goes to its file alone, such as that of admin calls. */
+export function openFileLog(options: LogOptions): OpenLog {
+  const file = new FileSink(new AppendFile(options.file))
+  const log = createLogger({
+    node: options.node,
+    thread: 'main',
+    component: 'admin',
+    sinks: [file],
+    clock: systemTime,
+  })
+  return { log, reopen: () => file.reopen() }
+}
