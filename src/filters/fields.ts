@@ -1,4 +1,5 @@
 import {
+  anything,
   checked,
   httpCode,
   httpMethod,
@@ -107,7 +108,28 @@ export function checkPolicies(spec: {
   })
 }
 
-/** Accepts a field of a later release only to refuse it by name. */
+/** Fixed fields of an answer made here: names and values are known now, so they are checked now. */
+export const answerHeaders = map(
+  string({
+    doc: '',
+    pattern: /^[\t\x20-\x7e\u0080-\uffff]*$/,
+    expected: 'text without line breaks and control characters',
+  }),
+  {
+    doc: 'Headers of the answer; they replace those of the same names.',
+    key: string({
+      doc: '',
+      pattern: /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/,
+      expected: 'the name of a header',
+    }),
+    default: {},
+  },
+)
+
+/** A field of a later release; {@link notYet} refuses it by name. */
+export const later = (doc: string) =>
+  anything({ doc: `${doc} Not supported by this release.`, optional: true })
+
 export function notYet(
   spec: object,
   fields: readonly string[],

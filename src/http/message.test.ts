@@ -29,6 +29,15 @@ it.each<[raw: string, query: string, changeTo: string | null, target: string]>([
   expect(request.target).toBe(target)
 })
 
+it('a path that is changed back goes out as it came', () => {
+  const request = new HttpRequest()
+  request.rawPath = '/a%2Fb'
+  const { path } = request
+  request.path = '/other'
+  request.path = path
+  expect(request.target).toBe('/a%2Fb')
+})
+
 it('a request used again remembers nothing', () => {
   const request = new HttpRequest()
   request.rawPath = '/a%20b'

@@ -42,7 +42,8 @@ export class HttpRequest {
   set path(path: string) {
     if (path === this.path) return
     this.#path = path
-    this.#pathChanged = true
+    // Changed back (a retry does), it goes out as it came: `%2F` is not `/`.
+    this.#pathChanged = path !== decodePath(this.rawPath)
   }
 
   /** Path and query as they go on a request line: percent-encoded ASCII. */

@@ -29,11 +29,16 @@ const resumesAtOnce =
     return SUSPENDED
   }
 
+const answers201 = (ex: Exchange): number => {
+  ex.respond(201, Buffer.from('made'))
+  return OK
+}
+
 it('runs filters in order and then answers, once', () => {
   const trace: string[] = []
   const flow = flowOf([
     node(new Step('a', trace)),
-    node(new Step('b', trace, (ex) => (ex.respond(201, Buffer.from('made')), OK))),
+    node(new Step('b', trace, answers201)),
     node(new Step('c', trace)),
   ])
   const client = flow.start()

@@ -28,6 +28,7 @@ import {
 } from './node.js'
 import { didYouMean, limits, range, within } from './wording.js'
 
+export { anything } from './anything.js'
 export {
   base64,
   byteSize,

@@ -1,9 +1,10 @@
-import { httpCode, map, object, type SpecOf, string } from '../../spec/schema.js'
+import { httpCode, object, type SpecOf, string } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
+import { answerHeaders } from '../fields.js'
 
 const spec = object({
   mockCode: httpCode({ doc: 'Status of the answer.' }),
-  mockHeaders: map(string({ doc: '' }), { doc: 'Headers of the answer.', default: {} }),
+  mockHeaders: answerHeaders,
   mockBody: string({ doc: 'Body of the answer.', default: '' }),
 })
 export type Spec = SpecOf<typeof spec>

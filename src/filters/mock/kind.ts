@@ -1,6 +1,6 @@
-import { duration, httpCode, list, map, object, type SpecOf, string } from '../../spec/schema.js'
+import { duration, httpCode, list, object, type SpecOf, string } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
-import { rootedPath } from '../fields.js'
+import { answerHeaders, rootedPath } from '../fields.js'
 
 const spec = object({
   rules: list(
@@ -12,7 +12,7 @@ const spec = object({
         optional: true,
       }),
       code: httpCode({ doc: 'Status of the answer.' }),
-      headers: map(string({ doc: '' }), { doc: 'Headers of the answer.', default: {} }),
+      headers: answerHeaders,
       body: string({ doc: 'Body of the answer.', default: '' }),
       delay: duration({ doc: 'Wait before the answer.', default: '0s' }),
     }),

@@ -1,16 +1,7 @@
-import {
-  checked,
-  httpCode,
-  list,
-  map,
-  object,
-  type SpecOf,
-  type SpecProblem,
-  string,
-} from '../../spec/schema.js'
+import { checked, object, type SpecOf, type SpecProblem } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
-import { notYet } from '../fields.js'
-import { later, MAIN_POOL, pool, turnsKey } from './pool-spec.js'
+import { later, notYet } from '../fields.js'
+import { MAIN_POOL, pool, turnsKey } from './pool-spec.js'
 
 const spec = checked(
   object({
@@ -19,16 +10,10 @@ const spec = checked(
         ? []
         : [{ path: ['filter'], message: 'the main pool takes every request; it has no filter' }],
     ),
-    candidatePools: list(map(string({ doc: '' })), {
-      doc: 'Pools tried before the main one.',
-      optional: true,
-    }),
+    candidatePools: later('Pools tried before the main one.'),
     mirrorPool: later('Pool that gets copies of requests.'),
     fallback: later('Answer in place of failures.'),
-    failureCodes: list(httpCode({ doc: '' }), {
-      doc: 'Statuses that count as failures, for `fallback`.',
-      optional: true,
-    }),
+    failureCodes: later('Statuses that count as failures, for `fallback`.'),
     compression: later('Compression of responses.'),
   }),
   (proxy) =>

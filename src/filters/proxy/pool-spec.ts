@@ -2,7 +2,6 @@ import {
   checked,
   integer,
   list,
-  map,
   object,
   oneOf,
   type SpecOf,
@@ -10,18 +9,30 @@ import {
   string,
   url,
 } from '../../spec/schema.js'
-import { notYet } from '../fields.js'
+import { parseServerUrl } from '../../upstream/server-url.js'
+import { later, notYet } from '../fields.js'
 
-const server = object({
-  url: url({ doc: 'Where it listens: scheme://host[:port][/prefix].' }),
-  tags: list(string({ doc: '' }), { doc: 'Labels to select it by.', unique: true, default: [] }),
-  weight: integer({
-    doc: 'Share of requests, for `weightedRandom`.',
-    min: 0,
-    max: 100,
-    default: 0,
+const server = checked(
+  object({
+    url: url({ doc: 'Where it listens: scheme://host[:port][/prefix].' }),
+    tags: list(string({ doc: '' }), { doc: 'Labels to select it by.', unique: true, default: [] }),
+    weight: integer({
+      doc: 'Share of requests, for `weightedRandom`.',
+      min: 0,
+      max: 100,
+      default: 0,
+    }),
   }),
-})
+  (spec): SpecProblem[] =>
+    parseServerUrl(spec.url) === null
+      ? [
+          {
+            path: ['url'],
+            message: 'expected no user, query or fragment in the URL of a back end, and no port 0',
+          },
+        ]
+      : [],
+)
 
 const loadBalance = checked(
   object(
@@ -40,45 +51,42 @@ const loadBalance = checked(
       : [],
 )
 
-export const later = (doc: string) => map(string({ doc: '' }), { doc, optional: true })
+const fields = object({
+  spanName: string({ doc: 'Name of the span in traces.', default: '' }),
+  serversTags: list(string({ doc: '' }), {
+    doc: 'Keep only servers that have one of these tags.',
+    unique: true,
+    default: [],
+  }),
+  servers: list(server, { doc: 'The back ends.', default: [] }),
+  loadBalance,
+  filter: later('Requests that the pool takes; not for the main pool.'),
+  serviceRegistry: later('Registry to look the service up in.'),
+  serviceName: later('Service to look up.'),
+  memoryCache: later('Cache of responses.'),
+})
+type Fields = SpecOf<typeof fields>
 
-export const pool = checked(
-  checked(
-    object({
-      spanName: string({ doc: 'Name of the span in traces.', default: '' }),
-      serversTags: list(string({ doc: '' }), {
-        doc: 'Keep only servers that have one of these tags.',
-        unique: true,
-        default: [],
-      }),
-      servers: list(server, { doc: 'The back ends.', default: [] }),
-      loadBalance,
-      filter: later('Requests that the pool takes; not for the main pool.'),
-      serviceRegistry: string({ doc: 'Registry to look the service up in.', optional: true }),
-      serviceName: string({ doc: 'Service to look up.', optional: true }),
-      memoryCache: later('Cache of responses.'),
-    }),
-    (spec) => [
-      ...notYet(spec, ['serviceRegistry', 'serviceName'], 'list the servers'),
-      ...notYet(spec, ['memoryCache']),
-    ],
-  ),
-  (spec): SpecProblem[] => {
-    if (spec.servers.length === 0) {
-      return [{ path: ['servers'], message: 'expected at least one server' }]
-    }
-    if (taggedServers(spec).length === 0) {
-      return [{ path: ['serversTags'], message: 'no server has one of these tags' }]
-    }
-    const weighted = spec.servers.filter((each) => each.weight > 0).length
-    if (weighted !== 0 && weighted !== spec.servers.length) {
-      return [
-        { path: ['servers'], message: 'expected a weight above 0 for all servers or for none' },
-      ]
-    }
-    return []
+const CHECKS: readonly ((spec: Fields) => SpecProblem[])[] = [
+  (spec) => notYet(spec, ['serviceRegistry', 'serviceName'], 'list the servers'),
+  (spec) => notYet(spec, ['memoryCache']),
+  ({ servers, serviceName }) =>
+    servers.length === 0 && serviceName === undefined
+      ? [{ path: ['servers'], message: 'expected at least one server' }]
+      : [],
+  (spec) =>
+    spec.servers.length > 0 && taggedServers(spec).length === 0
+      ? [{ path: ['serversTags'], message: 'no server has one of these tags' }]
+      : [],
+  ({ servers }) => {
+    const weighted = servers.filter((each) => each.weight > 0).length
+    return weighted === 0 || weighted === servers.length
+      ? []
+      : [{ path: ['servers'], message: 'expected a weight above 0 for all servers or for none' }]
   },
-)
+]
+
+export const pool = CHECKS.reduce((schema, check) => checked(schema, check), fields)
 export type PoolSpec = SpecOf<typeof pool>
 
 /** The servers of a pool that its tags leave. */

@@ -2,7 +2,7 @@ import type { Exchange } from '../../http/exchange.js'
 import type { StatsRow } from '../../shared/contract.js'
 import { type Balancer, createBalancer } from '../../upstream/balance.js'
 import type { UpstreamClient, UpstreamServer } from '../../upstream/contract.js'
-import { parseServerUrl } from '../../upstream/server-url.js'
+import { parseServerUrl, type ServerUrl } from '../../upstream/server-url.js'
 import type { FilterContext } from '../contract.js'
 import { type PoolSpec, taggedServers, turnsKey } from './pool-spec.js'
 import { ProxyCall } from './proxy-call.js'
@@ -31,8 +31,7 @@ export class Pool {
     this.stats = context.stats(name)
     const specs = taggedServers(spec)
     this.#servers = specs.map(({ url }) => {
-      const origin = parseServerUrl(url)
-      if (origin === null) throw new Error(`${url} is no URL of a back end`)
+      const origin = parseServerUrl(url) as ServerUrl // the kind has checked it
       // As in Easegress, certificates of back ends are not verified in the v1 dialect.
       const server = this.client.acquire(origin, { tls: INSECURE })
       return { server, pathPrefix: origin.pathPrefix }

@@ -10,6 +10,8 @@ import type {
 import type { Pool, PoolServer } from './pool.js'
 
 const SERVER_ERROR = 4
+/** As the statistics call it; nobody is there to be told. */
+const CLIENT_GONE = 499
 
 /**
  * One request on its way to a back end and its answer on the way back: what the upstream client
@@ -40,6 +42,7 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
   #sink: BodySink | null = null
   #headDone = false
   #status = 0
+  #isRecorded = false
   #bytesIn = 0
   #bytesOut = 0
   /** The body broke off before anybody took it. */
@@ -56,8 +59,10 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     this.headers = request.headers.flat
     const { body } = request
     this.body = body === null ? null : body.whole
-    this.bodyLength = body === null ? 0 : body.length
+    const length = body === null ? 0 : body.length
     this.#upload = body === null || body.whole !== null ? null : body.take()
+    // A stream that somebody before has taken is empty now, as in Easegress.
+    this.bodyLength = this.body === null && this.#upload === null ? 0 : length
     this.#bytesOut = request.headBytes
   }
 
@@ -71,6 +76,7 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
   abandon(): void {
     this.#upload = null
     this.#call?.cancel()
+    this.#record(CLIENT_GONE)
   }
 
   // -- request body ------------------------------------------------------------------------------
@@ -163,6 +169,8 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
   }
 
   #record(status: number): void {
+    if (this.#isRecorded) return
+    this.#isRecorded = true
     const durationMs = performance.now() - this.#startedMs
     this.#pool.stats.record(status, durationMs, this.#bytesOut, this.#bytesIn)
   }
@@ -190,6 +198,7 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     this.#sink = null
     this.#stopUpload()
     this.#call?.discard()
+    this.#record(this.#status)
   }
 }
 

@@ -35,13 +35,20 @@ class Retryer implements WrappingFilter {
     this.#sleeper = new Sleeper(context.timers)
   }
 
+  /** Requests that are run only once may stream. */
+  needsRequestBody(ex: Exchange): boolean {
+    return this.#policyOf(ex) !== null
+  }
+
   enter(ex: Exchange, scope: Scope): number {
-    for (const { rule, policy } of this.#rules) {
-      if (!rule.matches(ex)) continue
-      scope.data = save(ex, policy)
-      break
-    }
+    const policy = this.#policyOf(ex)
+    if (policy !== null) scope.data = save(ex, policy)
     return OK
+  }
+
+  #policyOf(ex: Exchange): Policy | null {
+    for (const { rule, policy } of this.#rules) if (rule.matches(ex)) return policy
+    return null
   }
 
   leave(ex: Exchange, scope: Scope): number {

@@ -9,7 +9,7 @@ import {
   string,
 } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
-import { notYet } from '../fields.js'
+import { later, notYet } from '../fields.js'
 
 const value = checked(
   object({
@@ -21,8 +21,6 @@ const value = checked(
       ? []
       : [{ path: [], message: 'expected values or regexp', hint: 'say what the header must be' }],
 )
-
-const later = (doc: string) => map(string({ doc: '' }), { doc, optional: true })
 
 const spec = checked(
   object({

@@ -1,4 +1,5 @@
 import {
+  anything,
   boolean,
   checked,
   duration,
@@ -6,7 +7,6 @@ import {
   integer,
   ipCidr,
   list,
-  map,
   object,
   regexp,
   type SpecOf,
@@ -123,7 +123,7 @@ const spec = checked(
       default: 0,
     }),
     xForwardedFor: boolean({ doc: 'Maintain the X-Forwarded-For header.', default: false }),
-    tracing: map(string({ doc: '' }), { doc: 'Zipkin tracing.', optional: true }),
+    tracing: anything({ doc: 'Zipkin tracing. Not supported by this release.', optional: true }),
     ipFilter: ipFilter('Checked for every request.'),
     rules: list(rule, { doc: 'Routing rules, tried in order.', default: [] }),
   }),
