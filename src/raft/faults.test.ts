@@ -34,26 +34,29 @@ function run(seed: number, faults: Faults, weather: Partial<Weather>, shape: Sha
 const still: Partial<Weather> = { confChange: 0, snapshot: 0, transfer: 0 }
 const unasked: Shape = { nodes: 3, preVote: false, checkQuorum: false }
 
-/** Weather that brings the bug out soon; most need no special one. */
-it.each<[bug: keyof Faults, weather: Partial<Weather>, shape: Shape]>([
-  ['voteNotPersisted', { ...still, crash: 150, downTicksMax: 1, diskTicksMax: 0 }, unasked],
-  ['voteTwice', {}, {}],
-  ['voteForStaleLog', {}, {}],
-  ['preVoteIgnored', {}, {}],
-  ['stickinessIgnored', { meddle: 60 }, {}],
-  ['quorumOffByOne', {}, {}],
-  ['commitOldTerm', { ...still, partition: 60, propose: 900 }, { appendBytesMax: 1 }],
-  ['commitUnmatched', {}, {}],
-  ['replyBeforeDurable', {}, {}],
-  ['selfAckBeforeDurable', { ...still, crash: 20, downTicksMax: 1, diskTicksMax: 20 }, unasked],
-  ['keepConflictingSuffix', {}, {}],
-  ['snapshotOverNewerLog', {}, {}],
-  ['staleRead', { ...still, crash: 0, partition: 40, read: 900, propose: 900 }, unasked],
-  ['learnerVotes', {}, {}],
-  ['jointNewHalfOnly', {}, {}],
-  ['confChangeOverlap', {}, {}],
-])('a bug is noticed: %s', (bug, weather, shape) => {
-  for (let seed = 1; seed <= 200; seed++) {
+/**
+ * `first` is a seed that shows the bug; when the core or the cluster changes, others are tried.
+ * Most bugs need no special weather to come out.
+ */
+it.each<[bug: keyof Faults, first: number, weather: Partial<Weather>, shape: Shape]>([
+  ['voteNotPersisted', 118, { ...still, crash: 150, downTicksMax: 1, diskTicksMax: 0 }, unasked],
+  ['voteTwice', 1, {}, {}],
+  ['voteForStaleLog', 5, {}, {}],
+  ['preVoteIgnored', 1, {}, {}],
+  ['stickinessIgnored', 2, { meddle: 60 }, {}],
+  ['quorumOffByOne', 22, {}, {}],
+  ['commitOldTerm', 1, { ...still, partition: 60, propose: 900 }, { appendBytesMax: 1 }],
+  ['commitUnmatched', 1, {}, {}],
+  ['replyBeforeDurable', 1, {}, {}],
+  ['selfAckBeforeDurable', 24, { ...still, crash: 20, downTicksMax: 1, diskTicksMax: 20 }, unasked],
+  ['keepConflictingSuffix', 2, {}, {}],
+  ['snapshotOverNewerLog', 3, {}, {}],
+  ['staleRead', 15, { ...still, crash: 0, partition: 40, read: 900, propose: 900 }, unasked],
+  ['learnerVotes', 4, {}, {}],
+  ['jointNewHalfOnly', 57, {}, {}],
+  ['confChangeOverlap', 9, {}, {}],
+])('a bug is noticed: %s', (bug, first, weather, shape) => {
+  for (let seed = first; seed < first + 300; seed++) {
     const noticed = run(seed, { [bug]: true }, weather, shape)
     if (noticed === null) continue
     if (process.env['SHOW'] !== undefined) console.log(`${bug} seed ${seed}: ${noticed}`)

@@ -54,6 +54,19 @@ import {
   LEAVE_JOINT,
   members,
 } from './config.js'
+import type {
+  AppendTask,
+  ProposeResult,
+  RaftOptions,
+  Ready,
+  Refusal,
+  Role,
+  SnapshotTransfer,
+  SoftState,
+  StartState,
+  Status,
+  TraceEvent,
+} from './contract.js'
 import { type Faults, NO_FAULTS } from './faults.js'
 import {
   type AppendReply,
@@ -68,13 +81,12 @@ import {
   type Message,
   NONE,
   type NodeId,
-  type ReadIndexReply,
   type SnapshotMessage,
   type SnapshotMeta,
   type VoteReply,
   type VoteRequest,
 } from './message.js'
-import { Progress, type ProgressState, type WindowLimits } from './progress.js'
+import { Progress, type WindowLimits } from './progress.js'
 import {
   committedIndex,
   jointCommittedIndex,
@@ -85,7 +97,7 @@ import {
   type Voters,
 } from './quorum.js'
 import { RaftLog } from './raft-log.js'
-import { LeaderReads } from './read-index.js'
+import { LeaderReads, OwnReads } from './read-index.js'
 
 export { RaftAssertionError } from './assert.js'
 export {
@@ -97,6 +109,21 @@ export {
   LEAVE_JOINT,
   type SingleChange,
 } from './config.js'
+export type {
+  AppendTask,
+  MemberStatus,
+  ProposeResult,
+  RaftOptions,
+  ReadState,
+  Ready,
+  Refusal,
+  Role,
+  SnapshotTransfer,
+  SoftState,
+  StartState,
+  Status,
+  TraceEvent,
+} from './contract.js'
 export {
   type Entry,
   entryBytes,
@@ -108,172 +135,14 @@ export {
   type SnapshotMessage,
   type SnapshotMeta,
 } from './message.js'
-
-/** `pre-candidate` asks whether an election would succeed, without disturbing anyone (§9.6). */
-export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
-
-/** What the disk holds at start. */
-export interface StartState {
-  readonly hard: HardState
-  readonly snapshot: SnapshotMeta
-  /** The log behind the snapshot, without gap. */
-  readonly entries: readonly Entry[]
-}
-
-export interface RaftOptions {
-  readonly id: NodeId
-  readonly start: StartState
-  /** A whole number in 0..below-1; spreads election timeouts (§3.4) and tells lives apart. */
-  readonly random: (below: number) => number
-  /**
-   * Ticks without a leader before an election, 2 at least; the actual timeout is drawn from
-   * electionTicks..2*electionTicks-1. Default 10.
-   */
-  readonly electionTicks?: number
-  /** Ticks between heartbeats, less than `electionTicks`. Default 1. */
-  readonly heartbeatTicks?: number
-  /** Ask before an election (§9.6). Default true. */
-  readonly preVote?: boolean
-  /** A leader without a live majority steps down; a live leader is not challenged. Default true. */
-  readonly checkQuorum?: boolean
-  /** Followers pass proposals on to the leader. Default false: callers forward them, with answers. */
-  readonly forwardProposals?: boolean
-  /** Weight of the entries of one append, one entry at least. Default 1 MiB. */
-  readonly appendBytesMax?: number
-  /** Appends on their way to one follower. Default 256. */
-  readonly inflightCountMax?: number
-  /** Weight of the appends on their way to one follower. Default 8 MiB. */
-  readonly inflightBytesMax?: number
-  /** Weight of proposals accepted and not applied yet; above it they are refused. Default 64 MiB. */
-  readonly uncommittedBytesMax?: number
-  /** Weight of committed entries given out and not reported as applied. Default 16 MiB. */
-  readonly applyBytesMax?: number
-  /** Reads waiting at this node, batches of followers included. Default 16,384. */
-  readonly readsMax?: number
-  /** Hears of what an operator may want to know. */
-  readonly trace?: (event: TraceEvent) => void
-  /** Deliberate bugs, for tests. */
-  readonly faults?: Faults
-}
-
-export type TraceEvent =
-  | { readonly type: 'role'; readonly role: Role; readonly term: number }
-  | { readonly type: 'config'; readonly config: Config }
-  /** A request for a vote was not heard, as the leader is alive (§4.2.3). */
-  | { readonly type: 'vote-ignored'; readonly from: NodeId; readonly pre: boolean }
-  | {
-      readonly type: 'vote-decided'
-      readonly from: NodeId
-      readonly pre: boolean
-      granted: boolean
-    }
-  /** This node may not campaign now. */
-  | { readonly type: 'campaign-refused'; readonly reason: string }
-  | { readonly type: 'quorum-lost' }
-  | { readonly type: 'snapshot-restored'; readonly at: LogPosition }
-  | { readonly type: 'snapshot-ignored'; readonly at: LogPosition }
-  /** The leader counts on entries that this log no longer holds: it must not vote any more. */
-  | { readonly type: 'log-lost'; readonly acknowledged: number; readonly last: number }
-
-/** One write. See the third duty. */
-export interface AppendTask {
-  /** Grows by one with each task; report it to {@link Raft.appended}. */
-  readonly seq: number
-  readonly hard: HardState | null
-  readonly snapshot: SnapshotMeta | null
-  readonly entries: readonly Entry[]
-  /** False: nothing in it must be durable before it is reported (a commit index, for example). */
-  readonly sync: boolean
-  /** To be sent once this task, and all before it, are done. */
-  readonly messages: readonly Message[]
-}
-
-/** The bytes of a snapshot are wanted at `to`; see duty 3c. */
-export interface SnapshotTransfer {
-  readonly to: NodeId
-  /**
-   * Stepped at the far side last. A newer snapshot may be sent instead, when the message then says
-   * so; an older one may not.
-   */
-  readonly message: SnapshotMessage
-}
-
-export interface ReadState {
-  readonly id: number
-  /**
-   * The read is linearizable now: this index is applied and was committed after the read was asked
-   * for. Null: nothing is known, ask again.
-   */
-  readonly index: number | null
-}
-
-export interface SoftState {
-  readonly role: Role
-  readonly term: number
-  readonly leader: NodeId
-}
-
-export interface Ready {
-  /** Set when any of it changed. */
-  readonly soft: SoftState | null
-  readonly messages: readonly Message[]
-  readonly append: AppendTask | null
-  readonly transfers: readonly SnapshotTransfer[]
-  readonly committed: readonly Entry[]
-  readonly reads: readonly ReadState[]
-}
-
-/**
- * `no-leader`, `not-leader`: ask `leader`, once there is one. `transferring`: leadership is being
- * handed over. `full`: too much is uncommitted. `conf-pending`: an earlier change of configuration,
- * or the entry that opens the term, is not applied yet. `conf-invalid`: see `detail`.
- */
-export type Refusal =
-  | 'no-leader'
-  | 'not-leader'
-  | 'transferring'
-  | 'full'
-  | 'conf-pending'
-  | 'conf-invalid'
-
-/**
- * An accepted proposal is done when the entry at `index` is applied with this `term`; it is lost
- * when another term is applied there. Index 0: it was passed on to the leader, fate unknown.
- */
-export type ProposeResult =
-  | { readonly ok: true; readonly index: number; readonly term: number }
-  | { readonly ok: false; readonly reason: Refusal; readonly leader: NodeId; detail: string }
-
-export interface MemberStatus {
-  readonly id: NodeId
-  readonly state: ProgressState
-  readonly match: number
-  readonly next: number
-  readonly active: boolean
-  readonly paused: boolean
-  readonly inflightCount: number
-  readonly pendingSnapshot: number
-}
-
-export interface Status extends SoftState {
-  readonly id: NodeId
-  readonly vote: NodeId
-  readonly commit: number
-  readonly applied: number
-  readonly firstIndex: number
-  readonly lastIndex: number
-  readonly durable: number
-  /** Weight of the log in memory, in bytes. */
-  readonly logBytes: number
-  readonly config: Config
-  /** Whom leadership is being handed to. */
-  readonly transferee: NodeId
-  readonly voting: boolean
-  /** Lowest index a live member still needs from this leader's log; compacting less is kind. */
-  readonly neededFrom: number
-  /** Filled in by a leader only; sorted by id. */
-  readonly members: readonly MemberStatus[]
-}
+export {
+  type ChunkHeader,
+  type ChunkReply,
+  type ChunkVerdict,
+  type SenderOptions,
+  SnapshotReceiver,
+  SnapshotSender,
+} from './snapshot-transfer.js'
 
 /** Where a node with an empty disk starts: it belongs to no configuration and waits for a leader. */
 export const EMPTY_START: StartState = {
@@ -312,13 +181,6 @@ interface WriteMark {
   readonly hard: HardState | null
 }
 
-interface LocalReads {
-  readonly ids: readonly number[]
-  readonly index: number
-  /** Tick at which waiting for `index` to be applied ends. */
-  readonly expires: number
-}
-
 type Campaign = 'pre-vote' | 'vote' | 'transfer'
 
 const KIB = 1024
@@ -339,8 +201,6 @@ export class Raft {
   readonly #random: (below: number) => number
   readonly #trace: ((event: TraceEvent) => void) | null
   readonly #faults: Faults
-  /** Tells this life of the node from an earlier one in answers to reads. */
-  readonly #boot: number
 
   #term: number
   #vote: NodeId
@@ -370,21 +230,14 @@ export class Raft {
   /** Highest position each peer ever acknowledged to this node. */
   readonly #acknowledged = new Map<NodeId, LogPosition>()
 
-  /** This node's reads that were neither sent nor joined to a round yet. */
-  #readIds: number[] = []
+  readonly #ownReads: OwnReads
   readonly #leaderReads = new LeaderReads()
-  readonly #forwarded = new Map<number, { ids: readonly number[]; expires: number }>()
-  #forwardSeq = 0
   #ticks = 0
-  /** Confirmed, waiting until `index` is applied. */
-  #confirmed: LocalReads[] = []
-  #pendingReads = 0
 
   #outbox: Message[] = []
   /** Messages that rest on state which may not be durable yet (§3.8). */
   #held: Message[] = []
   #transfers: SnapshotTransfer[] = []
-  #reads: ReadState[] = []
   #writes: WriteMark[] = []
   #handedSeq = 0
   #syncSeq = 0
@@ -422,7 +275,7 @@ export class Raft {
     this.#random = options.random
     this.#trace = options.trace ?? null
     this.#faults = options.faults ?? NO_FAULTS
-    this.#boot = options.random(0x1_0000_0000)
+    this.#ownReads = new OwnReads(this.#readsMax, options.random(0x1_0000_0000))
 
     this.#term = start.hard.term
     this.#vote = start.hard.vote
@@ -462,7 +315,7 @@ export class Raft {
     else if (this.#electionElapsed >= this.#electionTimeout && this.#whyNotCampaign() === '') {
       this.#campaign(this.#preVote ? 'pre-vote' : 'vote')
     }
-    this.#expireReads()
+    this.#ownReads.expire(this.#ticks)
   }
 
   #tickLeader(): void {
@@ -502,8 +355,10 @@ export class Raft {
       if (this.#role === 'leader' && this.#leaderReads.count < this.#readsMax) {
         this.#leaderReads.add({ from, boot, seq, ids: [] })
       }
-    } else if (message.type === 'read-index-reply') this.#onReadIndexReply(message)
-    else if (this.#refused.has(message.from) && countsAsVoter(message)) return
+    } else if (message.type === 'read-index-reply') {
+      const { boot, seq, index } = message
+      this.#ownReads.answered(boot, seq, index, this.#readDeadline())
+    } else if (this.#refused.has(message.from) && countsAsVoter(message)) return
     else if (this.#adoptTerm(message)) this.#dispatch(message)
   }
 
@@ -644,11 +499,8 @@ export class Raft {
   #setLeader(leader: NodeId): void {
     if (leader === this.#leader) return
     this.#leader = leader
-    for (const batch of this.#leaderReads.clear()) this.#failReads(batch.ids)
-    for (const batch of this.#forwarded.values()) this.#failReads(batch.ids)
-    this.#forwarded.clear()
-    this.#failReads(this.#readIds)
-    this.#readIds = []
+    for (const batch of this.#leaderReads.clear()) this.#ownReads.fail(batch.ids)
+    this.#ownReads.failUnanswered()
   }
 
   /** Someone leads the present term. */
@@ -1196,110 +1048,46 @@ export class Raft {
    * leader to ask, or too many reads wait already.
    */
   readIndex(id: number): boolean {
-    if (this.#leader === NONE || this.#pendingReads >= this.#readsMax) return false
-    this.#pendingReads += 1
-    this.#readIds.push(id)
-    return true
+    return this.#leader !== NONE && this.#ownReads.ask(id)
   }
 
   /** What was asked since the last `ready` goes out together. */
   #sendReads(): void {
     if (this.#role === 'leader') {
-      if (this.#readIds.length > 0) {
-        this.#leaderReads.add({ from: this.id, boot: 0, seq: 0, ids: this.#readIds })
-        this.#readIds = []
-      }
+      const ids = this.#ownReads.takeAsked()
+      if (ids.length > 0) this.#leaderReads.add({ from: this.id, boot: 0, seq: 0, ids })
       // A leader knows what is committed only once an entry of its term is (§6.4, step 1).
       const { waiting, underway } = this.#leaderReads
       if (waiting && !underway && this.#committedInTerm()) {
         this.#leaderReads.start(this.#log.commit)
         this.#sendHeartbeats()
       }
-    } else if (this.#readIds.length > 0 && this.#leader !== NONE) {
-      this.#forwardSeq += 1
-      const seq = this.#forwardSeq
-      this.#forwarded.set(seq, {
-        ids: this.#readIds,
-        expires: this.#readDeadline(),
-      })
-      this.#readIds = []
+    } else if (this.#leader !== NONE) {
+      const batch = this.#ownReads.forward(this.#readDeadline())
+      if (batch === null) return
       const to = this.#leader
-      this.#outbox.push({
-        type: 'read-index',
-        from: this.id,
-        to,
-        term: 0,
-        boot: this.#boot,
-        seq,
-      })
+      this.#outbox.push({ type: 'read-index', from: this.id, to, term: 0, ...batch })
     }
   }
 
   #confirmReads(): void {
     if (!this.#leaderReads.underway) return
     const { round } = this.#leaderReads
-    const careless = this.#faults.staleRead === true
     const reached = (id: NodeId) => (id === this.id ? round : (this.#progress.get(id)?.round ?? 0))
-    for (const { index, batches } of this.#leaderReads.confirm(
-      careless ? round : this.#agreed(reached),
-    )) {
+    const agreed = this.#faults.staleRead === true ? round : this.#agreed(reached)
+    for (const { index, batches } of this.#leaderReads.confirm(agreed)) {
       for (const { from, boot, seq, ids } of batches) {
-        if (from === this.id) this.#confirmed.push({ ids, index, expires: this.#readDeadline() })
+        if (from === this.id) this.#ownReads.confirm(ids, index, this.#readDeadline())
         else {
-          this.#outbox.push({
-            type: 'read-index-reply',
-            from: this.id,
-            to: from,
-            term: 0,
-            boot,
-            seq,
-            index,
-          })
+          const answer = { from: this.id, to: from, term: 0, boot, seq, index }
+          this.#outbox.push({ type: 'read-index-reply', ...answer })
         }
       }
     }
   }
 
-  #onReadIndexReply(message: ReadIndexReply): void {
-    const batch = message.boot === this.#boot ? this.#forwarded.get(message.seq) : undefined
-    if (batch === undefined) return
-    this.#forwarded.delete(message.seq)
-    const { index } = message
-    this.#confirmed.push({ ids: batch.ids, index, expires: this.#readDeadline() })
-  }
-
   #readDeadline(): number {
     return this.#ticks + 2 * this.#electionTicks
-  }
-
-  #expireReads(): void {
-    for (const [seq, { ids, expires }] of this.#forwarded) {
-      if (expires > this.#ticks) break // in the order they were sent
-      this.#forwarded.delete(seq)
-      this.#failReads(ids)
-    }
-  }
-
-  #failReads(ids: readonly number[]): void {
-    for (const id of ids) this.#reads.push({ id, index: null })
-    this.#pendingReads -= ids.length
-  }
-
-  #takeReads(): ReadState[] {
-    const waiting: LocalReads[] = []
-    for (const batch of this.#confirmed) {
-      if (batch.index > this.#log.applied) {
-        if (batch.expires > this.#ticks) waiting.push(batch)
-        else this.#failReads(batch.ids)
-        continue
-      }
-      for (const id of batch.ids) this.#reads.push({ id, index: batch.index })
-      this.#pendingReads -= batch.ids.length
-    }
-    this.#confirmed = waiting
-    const reads = this.#reads
-    this.#reads = []
-    return reads
   }
 
   // ---------------------------------------------------------------- output
@@ -1309,7 +1097,7 @@ export class Raft {
     this.#sendReads()
     if (this.#role === 'leader') this.#replicate()
     const committed = this.#log.takeCommitted(this.#applyBytesMax)
-    const reads = this.#takeReads()
+    const reads = this.#ownReads.take(this.#log.applied, this.#ticks)
     const append = this.#takeAppend() // may move held messages to the outbox
     const soft = this.#soft()
     const softChanged =

@@ -1,3 +1,4 @@
+import type { ReadState } from './contract.js'
 import type { NodeId } from './message.js'
 
 /** Reads that wait together: a node's own (`ids`), or a batch that a follower sent (`boot`, `seq`). */
@@ -69,5 +70,114 @@ export class LeaderReads {
     this.#waiting = []
     this.#round = 0
     return lost
+  }
+}
+
+interface PendingBatch {
+  readonly ids: readonly number[]
+  readonly expires: number
+}
+
+interface ConfirmedBatch extends PendingBatch {
+  readonly index: number
+}
+
+/**
+ * The asking side of ReadIndex, on a leader as on a follower: from being asked to the answer. Each
+ * read gets exactly one answer, in the end. Deadlines are ticks.
+ */
+export class OwnReads {
+  readonly #countMax: number
+  /** Tells this life of the node from an earlier one, whose answers may still be on their way. */
+  readonly #boot: number
+  #count = 0
+  /** Neither sent nor joined to a round yet. */
+  #asked: number[] = []
+  /** Sent to the leader, by number, oldest first. */
+  readonly #forwarded = new Map<number, PendingBatch>()
+  #seq = 0
+  /** Confirmed, waiting until `index` is applied. */
+  #confirmed: ConfirmedBatch[] = []
+  #answers: ReadState[] = []
+
+  constructor(countMax: number, boot: number) {
+    this.#countMax = countMax
+    this.#boot = boot
+  }
+
+  /** False when too many reads wait already. */
+  ask(id: number): boolean {
+    if (this.#count >= this.#countMax) return false
+    this.#count += 1
+    this.#asked.push(id)
+    return true
+  }
+
+  /** All that was asked since the last time. */
+  takeAsked(): readonly number[] {
+    const ids = this.#asked
+    if (ids.length > 0) this.#asked = []
+    return ids
+  }
+
+  /** What to send to the leader for all that was asked since the last time; null for nothing. */
+  forward(expires: number): { boot: number; seq: number } | null {
+    const ids = this.takeAsked()
+    if (ids.length === 0) return null
+    this.#seq += 1
+    this.#forwarded.set(this.#seq, { ids, expires })
+    return { boot: this.#boot, seq: this.#seq }
+  }
+
+  /** The leader's answer; late, doubled and foreign ones fit nothing. */
+  answered(boot: number, seq: number, index: number, expires: number): void {
+    const batch = boot === this.#boot ? this.#forwarded.get(seq) : undefined
+    if (batch === undefined) return
+    this.#forwarded.delete(seq)
+    this.confirm(batch.ids, index, expires)
+  }
+
+  confirm(ids: readonly number[], index: number, expires: number): void {
+    this.#confirmed.push({ ids, index, expires })
+  }
+
+  fail(ids: readonly number[]): void {
+    for (const id of ids) this.#answers.push({ id, index: null })
+    this.#count -= ids.length
+  }
+
+  /** The leader is lost: whatever waits for its answer will not get one. */
+  failUnanswered(): void {
+    for (const batch of this.#forwarded.values()) this.fail(batch.ids)
+    this.#forwarded.clear()
+    this.fail(this.takeAsked())
+  }
+
+  expire(now: number): void {
+    for (const [seq, { ids, expires }] of this.#forwarded) {
+      if (expires > now) return // in the order they were sent
+      this.#forwarded.delete(seq)
+      this.fail(ids)
+    }
+  }
+
+  /** The answers there are, given what is applied. */
+  take(applied: number, now: number): ReadState[] {
+    if (this.#confirmed.length > 0) this.#settle(applied, now)
+    const answers = this.#answers
+    if (answers.length > 0) this.#answers = []
+    return answers
+  }
+
+  #settle(applied: number, now: number): void {
+    const waiting: ConfirmedBatch[] = []
+    for (const batch of this.#confirmed) {
+      if (batch.index <= applied) {
+        for (const id of batch.ids) this.#answers.push({ id, index: batch.index })
+        this.#count -= batch.ids.length
+      } else if (batch.expires > now) waiting.push(batch)
+      else this.fail(batch.ids)
+    }
+    this.#confirmed = waiting
   }
 }

@@ -26,6 +26,7 @@ import { SimDisk } from './sim-disk.js'
 export interface Weather {
   readonly dropPercent: number
   readonly doublePercent: number
+  /** 0: also none is overtaken. */
   readonly delayTicksMax: number
   readonly diskTicksMax: number
   readonly crash: number
@@ -174,7 +175,9 @@ export class SimCluster {
   tick(): void {
     this.#now += 1
     this.#stir()
-    for (const packet of this.#shuffled(this.#packets.get(this.#now) ?? [])) this.#deliver(packet)
+    const arrived = this.#packets.get(this.#now) ?? []
+    if (this.#weather.delayTicksMax > 0) this.#shuffled(arrived)
+    for (const packet of arrived) this.#deliver(packet)
     this.#packets.delete(this.#now)
     for (const node of this.#shuffled([...this.#nodes.values()])) {
       if (node.raft === null) {
