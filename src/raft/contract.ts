@@ -123,6 +123,7 @@ export interface Ready {
   readonly messages: readonly Message[]
   readonly append: AppendTask | null
   readonly transfers: readonly SnapshotTransfer[]
+  /** To be applied; entries with a `change` or without data mean nothing to a state machine. */
   readonly committed: readonly Entry[]
   readonly reads: readonly ReadState[]
 }

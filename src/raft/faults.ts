@@ -1,7 +1,7 @@
 /**
  * Deliberate bugs, one flag each, so that the tests can show they would notice them. Production
- * code never passes any: reading a flag of the shared empty object is all they cost. Section
- * numbers say which rule is broken.
+ * code never passes any: reading a flag of the shared empty object is all they cost. The section
+ * says which rule is broken.
  */
 export interface Faults {
   /** Vote and term are not handed out to be written (§3.8). */
@@ -26,7 +26,7 @@ export interface Faults {
   readonly selfAckBeforeDurable?: boolean
   /** Entries that differ from the leader's stay (Figure 2). */
   readonly keepConflictingSuffix?: boolean
-  /** A snapshot replaces a log that already holds what it covers, and more (§5.1). */
+  /** A snapshot replaces a log that already holds what it covers, and more (paper §7). */
   readonly snapshotOverNewerLog?: boolean
   /** Reads are answered without a round of heartbeats (§6.4). */
   readonly staleRead?: boolean

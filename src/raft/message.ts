@@ -9,7 +9,7 @@ export type NodeId = number
 /** Nobody: no vote given, no leader known. */
 export const NONE: NodeId = 0
 
-/** A place in the log. Positions are ordered by term first, then by index (Raft §5.4.1). */
+/** A place in the log. Positions are ordered by term first, then by index (paper §5.4.1). */
 export interface LogPosition {
   readonly index: number
   readonly term: number
@@ -46,12 +46,12 @@ interface Envelope {
   readonly term: number
 }
 
-/** Asks for a vote (Raft §5.2), or whether one would be given (`pre`, dissertation §9.6). */
+/** Asks for a vote (paper §5.2), or whether one would be given (`pre`, §9.6). */
 export interface VoteRequest extends Envelope {
   readonly type: 'vote' | 'pre-vote'
   readonly lastIndex: number
   readonly lastTerm: number
-  /** The leader itself asked for this election (dissertation §3.10): stickiness does not apply. */
+  /** The leader itself asked for this election (§3.10): stickiness does not apply. */
   readonly transfer: boolean
   /** What the sender knows to be committed; see `#learnCommit` in `raft.ts`. */
   readonly commit: LogPosition
@@ -63,7 +63,7 @@ export interface VoteReply extends Envelope {
   readonly commit: LogPosition
 }
 
-/** Raft §5.3. Without entries it carries an advanced commit index, or feels for the log's end. */
+/** Paper §5.3. Without entries it carries an advanced commit index, or feels for the log's end. */
 export interface AppendRequest extends Envelope {
   readonly type: 'append'
   readonly prevIndex: number
@@ -86,7 +86,7 @@ export interface AppendReply extends Envelope {
   readonly commit: number
 }
 
-/** `round` counts the rounds of ReadIndex (dissertation §6.4); 0 when no read is waiting. */
+/** `round` counts the rounds of ReadIndex (§6.4); 0 when no read is waiting. */
 export interface Heartbeat extends Envelope {
   readonly type: 'heartbeat'
   readonly commit: number
@@ -104,7 +104,7 @@ export interface SnapshotMessage extends Envelope {
   readonly snapshot: SnapshotMeta
 }
 
-/** Leader to the chosen successor: start an election now (dissertation §3.10). */
+/** Leader to the chosen successor: start an election now (§3.10). */
 export interface TimeoutNow extends Envelope {
   readonly type: 'timeout-now'
 }
@@ -163,7 +163,7 @@ export function entryBytes(entry: Entry): number {
   return entry.data.length + ENTRY_OVERHEAD_BYTES
 }
 
-/** True when a log ending at `a` is at least as up to date as one ending at `b` (Raft §5.4.1). */
+/** True when a log ending at `a` is at least as up to date as one ending at `b` (paper §5.4.1). */
 export function isUpToDate(a: LogPosition, b: LogPosition): boolean {
   return a.term > b.term || (a.term === b.term && a.index >= b.index)
 }

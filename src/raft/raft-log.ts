@@ -168,7 +168,7 @@ export class RaftLog {
 
   /**
    * Where the logs may agree at best, given that they do not at (`index`, `term`): the highest
-   * index not above `index` with a term not above `term`. Skips whole terms at once (§5.3, last
+   * index not above `index` with a term not above `term`. Skips whole terms at once (paper §5.3, last
    * paragraphs; the dissertation leaves the details to the reader).
    */
   conflictHint(index: number, term: number): LogPosition {
@@ -235,7 +235,7 @@ export class RaftLog {
     return entries
   }
 
-  /** Replaces everything by a snapshot (§7); its bytes still have to be installed. */
+  /** Replaces everything by a snapshot (paper §7); its bytes still have to be installed. */
   restore(meta: SnapshotMeta): void {
     this.#base = { index: meta.index, term: meta.term }
     this.#entries = []

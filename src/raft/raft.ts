@@ -1,8 +1,8 @@
 /**
  * The consensus core: Raft as a pure state machine. It owns no clock, socket, disk or source of
  * randomness; equal inputs give equal outputs. Written against Ongaro and Ousterhout, "In Search of
- * an Understandable Consensus Algorithm" (Figure 2 and §5 to §8 are named so) and Ongaro's
- * dissertation (other sections), and against what etcd's raft library learned in practice.
+ * an Understandable Consensus Algorithm" (cited as Figure 2 and paper §) and Ongaro's dissertation
+ * (cited as §), and against what etcd's raft library learned in practice.
  *
  * ## The caller's duties, in order
  *
@@ -32,12 +32,12 @@
  *    {@link Raft.snapshotTaken}, then {@link Raft.compact} up to where followers no longer need
  *    the log (`status().neededFrom`), at the latest when `status().logBytes` demands it. A snapshot
  *    named by a running transfer is kept.
- *    A member that was removed is kept running until a leader other than the one that removed it
- *    says so too: until then its vote may be needed.
  * 5. **Guard the vote**: when a peer connects, compare where its log ends with what it once
  *    acknowledged ({@link Raft.acknowledgedBy}, {@link lostAcknowledged}) and refuse it as a voter
  *    ({@link Raft.refuseVoter}) when it lost any of that. A node whose own disk failed stops
  *    reporting appends, calls {@link Raft.setVoting} with false and {@link Raft.resign}.
+ * 6. **Let go slowly**: a member that was removed runs on until a member that is not the leader, or
+ *    a later leader, knows of it too; should the leader die before that, its vote is needed.
  *
  * Inputs are not re-entrant: none of these may be called from within another. After an error was
  * thrown the object must not be used again.
@@ -362,7 +362,7 @@ export class Raft {
     else if (this.#adoptTerm(message)) this.#dispatch(message)
   }
 
-  /** §5.1, with the exceptions that pre-vote and stickiness make. False: go no further. */
+  /** Paper §5.1, with the exceptions that pre-vote and stickiness make. False: go no further. */
   #adoptTerm(message: Message): boolean {
     if (message.term === this.#term) return true
     if (message.term < this.#term) {
@@ -460,7 +460,7 @@ export class Raft {
     }
     this.#setRole('leader')
     this.#setLeader(this.id)
-    // An entry of its own term lets the leader learn what is committed (§6.4, §5.4.2). No change of
+    // An entry of its own term lets the leader learn what is committed (§6.4, paper §5.4.2). No change of
     // configuration before it is applied: that closes the hole found after the dissertation was
     // out (raft-dev, 2015-07), and covers a change the predecessor left in the log.
     this.#uncommittedBytes = this.#log.bytesAfter(this.#log.applied)
@@ -667,7 +667,7 @@ export class Raft {
     let { prevIndex, prevTerm, entries } = message
     const log = this.#log
     if (prevIndex < log.commit) {
-      // What is committed here is the same there (§5.4.3), and may be compacted: skip it.
+      // What is committed here is the same there (paper §5.4.3), and may be compacted: skip it.
       const known = log.commit - prevIndex
       if (entries.length < known) {
         this.#acceptAppend(message.from, log.commit)
@@ -725,7 +725,7 @@ export class Raft {
     const last = this.#log.lastIndex
     if (message.commit > last) {
       // The leader says only what this node once acknowledged. It is gone, so this node's vote is
-      // worth nothing: it could elect a leader without entries that are committed (§5.4.1).
+      // worth nothing: it could elect a leader without entries that are committed (paper §5.4.1).
       this.setVoting(false)
       this.#trace?.({ type: 'log-lost', acknowledged: message.commit, last })
     }
@@ -750,7 +750,7 @@ export class Raft {
     }
   }
 
-  /** §7, §5.3 of the dissertation. False when the snapshot brings nothing. */
+  /** Paper §7. False when the snapshot brings nothing. */
   #restore(meta: SnapshotMeta): boolean {
     const careless = this.#faults.snapshotOverNewerLog === true
     if (meta.index <= this.#log.commit && !careless) return false
@@ -799,7 +799,7 @@ export class Raft {
 
   #onRejected(peer: Progress, message: AppendReply): void {
     // The follower's log has term `hintTerm` at the hint, so no entry of a newer term of ours can
-    // be in it: go back to where ours has none, whole terms at a time (§5.3).
+    // be in it: go back to where ours has none, whole terms at a time (paper §5.3).
     const hint = this.#log.conflictHint(message.hintIndex, message.hintTerm)
     peer.retreat(message.index, hint.index)
   }
@@ -835,7 +835,7 @@ export class Raft {
   #advanceCommit(): void {
     const index = this.#agreed((id) => this.#progress.get(id)?.match ?? 0)
     if (index <= this.#log.commit) return
-    // Only entries of the own term are committed by counting (§5.4.2); older ones come along.
+    // Only entries of the own term are committed by counting (paper §5.4.2); older ones come along.
     if (this.#log.termAt(index) !== this.#term && this.#faults.commitOldTerm !== true) return
     this.#log.commitTo(index)
   }

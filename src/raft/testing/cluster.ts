@@ -531,7 +531,7 @@ export class SimCluster {
       const own = node.raft!.termAtForTest(commit)
       this.checker.claim(
         own === term,
-        () => `§5.4.2: ${node.id} commits ${commit}@${own} in ${term}`,
+        () => `paper §5.4.2: ${node.id} commits ${commit}@${own} in ${term}`,
       )
     }
     for (let index = node.commitSeen + 1; index <= commit; index++) {
