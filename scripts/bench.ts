@@ -1,0 +1,95 @@
+/**
+ * `npm run bench`: what a request costs here and in nginx, on the same work in the same run. See
+ * docs/performance.md for the method.
+ */
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Household } from './bench/children.js'
+import { BenchOptionError, HELP, type Options, readOptions } from './bench/options.js'
+import { type Round, roundLine, summary } from './bench/report.js'
+import { measure } from './bench/rounds.js'
+import type { BackEnd, Subject, SubjectOptions } from './bench/subjects.js'
+import { startBackEnd, startGateway, startNginx } from './bench/subjects.js'
+import { findProgram, versionOf } from './bench/tools.js'
+
+const DIST = join(dirname(fileURLToPath(import.meta.url)), '..')
+const ROOT = join(DIST, '..')
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`)
+
+async function compare(options: Options, household: Household): Promise<void> {
+  const wrk = findProgram('wrk')
+  if (wrk === null) {
+    throw new BenchOptionError('wrk is not installed (Debian: apt-get install -y wrk)')
+  }
+  const { scenario, connections, workers, accessLog } = options
+  const backEnd = await startBackEnd(household, ROOT, scenario.answerBytes)
+  const common: SubjectOptions = {
+    household,
+    scenario,
+    backEndPort: backEnd.port,
+    connections,
+    workers,
+    accessLog,
+  }
+  const subjects: Subject[] = []
+  const nginx = await startNginx(common)
+  if (nginx === null) say('nginx is not installed (Debian: apt-get install -y nginx): no peer')
+  else subjects.push(nginx)
+  subjects.push(await startGateway('easegress', DIST, options.nodeFlags, common))
+  for (const { name, dist } of options.builds) {
+    subjects.push(await startGateway(name, dist, [], common))
+  }
+  say(`${scenario.name}: ${scenario.summary}; ${connections} connections, ${workers} worker(s)`)
+  const rounds: Round[] = []
+  await measure({ wrk, options, subjects, folder: household.folder }, (round) => {
+    rounds.push(round)
+    say(roundLine(round, options.rounds))
+  })
+  const text = summary(rounds, subjects)
+  process.stdout.write(`${text}\n\n${surroundings(backEnd, wrk, subjects).join('\n')}\n`)
+  if (options.json !== null) {
+    const machine = surroundings(backEnd, wrk, subjects)
+    const { builds: _builds, ...config } = options
+    writeFileSync(options.json, `${JSON.stringify({ config, machine, rounds }, null, 2)}\n`)
+  }
+}
+
+/** What the figures depend on besides the code. */
+function surroundings(backEnd: BackEnd, wrk: string, subjects: readonly Subject[]): string[] {
+  const cores = cpus()
+  return [
+    `machine: ${cores.length} × ${cores[0]?.model.trim() ?? 'unknown'}, ${process.platform} ${process.arch}`,
+    `back end: ${backEnd.kind}; load: ${versionOf(wrk, '-v')}`,
+    ...subjects.map(({ name, version }) => `${name}: ${version}`),
+  ]
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2))
+  if (options === null) {
+    process.stdout.write(HELP)
+    return
+  }
+  const household = new Household()
+  const interrupted = (): void => {
+    say('interrupted')
+    void household.stop().then(() => process.exit(130))
+  }
+  process.once('SIGINT', interrupted)
+  process.once('SIGTERM', interrupted)
+  try {
+    await compare(options, household)
+  } finally {
+    await household.stop()
+  }
+}
+
+try {
+  await main()
+} catch (thrown) {
+  say(`bench: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+  process.exitCode = thrown instanceof BenchOptionError ? 2 : 1
+}
