@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { Prng } from '../lib/prng.js'
+import { configOf } from './config.js'
 import {
   EMPTY_START,
   foundingStart,
@@ -34,11 +35,6 @@ it.each<[name: string, over: Partial<RaftOptions>, message: string]>([
   ['heartbeats as slow as elections', { electionTicks: 2, heartbeatTicks: 2 }, 'electionTicks'],
   ['no heartbeats', { heartbeatTicks: 0 }, 'heartbeatTicks'],
   ['no window', { inflightCountMax: 0 }, 'inflightCountMax'],
-  [
-    'a configuration without a snapshot',
-    { start: { ...foundingStart([1]), snapshot: { ...foundingStart([1]).snapshot, index: 0 } } },
-    'foundingSnapshot',
-  ],
   [
     'a term older than its log',
     { start: { ...foundingStart([1]), entries: [entry(2, 9)] } },
@@ -234,6 +230,26 @@ it('a snapshot describes what is applied, and the log is cut no further', () => 
   raft.compact(2)
   expect(raft.status().firstIndex).toBe(3)
   expect(() => raft.snapshotTaken({ ...meta, index: 3 })).toThrow('undecided')
+})
+
+it('a log that began without a snapshot serves, and takes members once it has one', () => {
+  const start = {
+    hard: { term: 3, vote: 1, commit: 3 },
+    snapshot: { index: 0, term: 0, config: configOf([1]) },
+    entries: [entry(1, 1), entry(2, 1), entry(3, 2)],
+  }
+  const one = new Raft({ id: 1, start, random: () => 0 })
+  const two = new Raft({ id: 2, start: EMPTY_START, random: () => 0 })
+  one.campaign()
+  drain(one)
+  one.proposeConfChange({ changes: [{ op: 'add-learner', id: 2 }], transition: 'auto' })
+  connect([one, two])
+  expect(two.status()).toMatchObject({ leader: 1, lastIndex: 0 })
+  const meta = one.snapshotMeta()!
+  expect(meta).toMatchObject({ index: 5, term: 4 })
+  one.snapshotTaken(meta)
+  connect([one, two])
+  expect(two.status()).toMatchObject({ lastIndex: 5, config: { voters: [1], learners: [2] } })
 })
 
 it('the leader knows from where on the log is still needed', () => {

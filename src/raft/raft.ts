@@ -9,7 +9,9 @@
  * 1. **Start** with what the disk holds: hard state, newest snapshot, the log after it. A cluster
  *    is founded by giving every first member the same {@link foundingSnapshot}, position 1@1, so
  *    that whoever joins later with an empty disk ({@link EMPTY_START}) always gets a snapshot, and
- *    with it the configuration. A node that lost its disk is a new node and takes a new id.
+ *    with it the configuration. (A log that began at index 1 without a snapshot, and whose
+ *    configuration is known from elsewhere, is opened with a snapshot at 0@0 that names it; nobody
+ *    can join before a real one is taken.) A node that lost its disk is a new node with a new id.
  * 2. **Feed** it: {@link Raft.step} for each message (`from` must be the authenticated peer),
  *    {@link Raft.tick} at a steady rate, {@link Raft.propose} and the rest as wanted. Then call
  *    {@link Raft.ready} until it returns null. What came between two calls of it is batched.
@@ -253,10 +255,6 @@ export class Raft {
     assert(Number.isSafeInteger(options.id) && options.id > 0, () => `id ${options.id}`)
     assert(heartbeatTicks >= 1, 'heartbeatTicks: expected at least 1')
     assert(electionTicks > heartbeatTicks, 'electionTicks: expected more than heartbeatTicks')
-    assert(
-      start.snapshot.index > 0 || members(start.snapshot.config).length === 0,
-      'a configuration needs a snapshot at index 1 or above, see foundingSnapshot',
-    )
     this.id = options.id
     this.#electionTicks = electionTicks
     this.#heartbeatTicks = heartbeatTicks
@@ -893,7 +891,8 @@ export class Raft {
   #sendAppend(peer: Progress, withEntries: boolean): boolean {
     const prevIndex = peer.next - 1
     const prevTerm = this.#log.termAt(prevIndex)
-    if (prevTerm < 0) {
+    // From index 0 on, the log alone would not tell a newcomer the configuration it began with.
+    if (prevTerm < 0 || prevIndex === 0) {
       this.#sendSnapshot(peer)
       return false
     }
@@ -917,7 +916,7 @@ export class Raft {
   #sendSnapshot(peer: Progress): void {
     // Megabytes for someone who may be dead: it has to answer a heartbeat first.
     peer.nudged = false
-    if (!peer.active) return
+    if (!peer.active || this.#snapshot.index === 0) return
     const snapshot = this.#snapshot
     assert(
       snapshot.index >= this.#log.base.index,
