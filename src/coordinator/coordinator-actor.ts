@@ -4,6 +4,7 @@ import { objectKinds } from '../kinds/registry.js'
 import { unreachable } from '../lib/assert.js'
 import type { Time, Timer } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
+import type { ObjectReference } from '../objects/contract.js'
 import type {
   MemberStatus,
   PutObject,
@@ -16,7 +17,6 @@ import type { CoordinatorToRoot, WorkerStats } from '../protocol/root.js'
 import type { TopPath, WorkerToCoordinator } from '../protocol/worker.js'
 import { RATE_TICK_MS } from '../shared/rates.js'
 import { StatsReader } from '../shared/stats-blocks.js'
-import { type DecodedDocument, formatProblems } from '../spec/document.js'
 import type { Outcome, Store, TxnResult } from '../store/contract.js'
 import type { Logger } from '../telemetry/log.js'
 import { type Commit, ConfigWriter, type Written } from './config-writer.js'
@@ -24,7 +24,7 @@ import type { Write } from './plan.js'
 import { Registry, type RegistryChange } from './registry.js'
 import { mergeTopPaths, objectStatus, RateBook } from './status.js'
 import { Sync } from './sync.js'
-import type { ValidateInput } from './validate.js'
+import type { ValidateInput, Validity } from './validate.js'
 import { WorkerLinks } from './worker-links.js'
 
 /** Longest wait of a write for the workers of this node. */
@@ -42,7 +42,7 @@ interface Validated {
   readonly type: 'validated'
   readonly put: PutObject
   readonly reply: Reply
-  readonly decoded: DecodedDocument
+  readonly validity: Validity
 }
 interface ValidationFailed {
   readonly type: 'validation-failed'
@@ -244,9 +244,9 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   #validate(put: PutObject, reply: Reply): void {
     const input: ValidateInput = { text: put.text, unknownFields: this.#o.unknownFields }
     pipe(
-      this.#o.jobs.run<DecodedDocument>('validate', input),
+      this.#o.jobs.run<Validity>('validate', input),
       this.#o.self,
-      (decoded): Validated => ({ type: 'validated', put, reply, decoded }),
+      (validity): Validated => ({ type: 'validated', put, reply, validity }),
       (thrown): ValidationFailed => ({
         type: 'validation-failed',
         reply,
@@ -255,12 +255,12 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     )
   }
 
-  #onValidated({ put, reply, decoded }: Validated): void {
-    if (!decoded.ok) {
-      reply.fail(new GatewayError(decoded.code, formatProblems(decoded.problems)))
+  #onValidated({ put, reply, validity }: Validated): void {
+    if (!validity.ok) {
+      reply.fail(new GatewayError(validity.code, validity.message))
       return
     }
-    const { name, kind, spec } = decoded.object
+    const { name, kind, spec } = validity
     if (put.name !== null && put.name !== name) {
       const detail = { url: put.name, spec: name }
       reply.fail(new GatewayError('NAME_MISMATCH', 'inconsistent name in url and spec ', detail))
@@ -268,10 +268,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     }
     const { mode, text, ifMatch, requestId } = put
     const write: Write = { type: 'put', mode, name, kind, text, spec, ifMatch, requestId }
-    const warnings = [
-      ...(decoded.warnings.length === 0 ? [] : formatProblems(decoded.warnings).split('\n')),
-      ...this.#missingReferences(kind, spec),
-    ]
+    const warnings = [...validity.warnings, ...this.#missing(validity.references)]
     if (put.dryRun) this.#dryRun(write, warnings, reply)
     else this.#submit(write, reply, warnings)
   }
@@ -293,8 +290,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   }
 
   /** Named objects that are not there, or are of a kind that will not do. */
-  #missingReferences(kind: string, spec: unknown): string[] {
-    const references = objectKinds.get(kind)?.references?.(spec) ?? []
+  #missing(references: readonly ObjectReference[]): string[] {
     const warned = new Set<string>()
     for (const { path, name, kinds } of references) {
       const found = this.#registry.kindOf(name)

@@ -15,6 +15,7 @@ import { openIdentity } from '../store/identity.js'
 import { openEmbeddedStore } from '../store/open-embedded-store.js'
 import { spawnLogThread } from '../store/spawn-log-thread.js'
 import { type OpenLog, openLog } from '../telemetry/open-log.js'
+import { startProfiles } from '../telemetry/profile.js'
 import { bootstrap } from './bootstrap.js'
 import { CoordinatorActor, type ToCoordinatorActor } from './coordinator-actor.js'
 
@@ -36,6 +37,8 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
   constructor(port: MessagePort, data: CoordinatorThreadData) {
     this.#data = data
     this.#opened = openLog(data.log, 'coordinator', 'coordinator')
+    const endProfiles = startProfiles(data.profiles)
+    process.on('exit', endProfiles)
     const log = this.#opened.log
     this.#system = new ActorSystem({
       time: systemTime,
@@ -121,6 +124,8 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
   }
 
   #spawn(store: EmbeddedStore, incarnation: string): void {
+    const { revision, keyCount } = store.status()
+    this.#opened.log.info('store is open', { revision, keys: keyCount })
     const startedMs = systemTime.wallMs()
     this.#actor = this.#system.spawn<ToCoordinatorActor>(
       'coordinator',

@@ -27,7 +27,8 @@ export type Write =
       readonly name: string
       readonly kind: string
       readonly text: string
-      readonly spec: unknown
+      /** Packed. */
+      readonly spec: Uint8Array
       readonly ifMatch: number | null
       readonly requestId: string
     }
@@ -91,7 +92,7 @@ function planPut(write: Write & { type: 'put' }, registry: Registry, nowMs: numb
   }
   const mismatch = checkMatch(name, existing?.version ?? null, write.ifMatch)
   if (mismatch !== null) return refused(mismatch)
-  if (existing?.text === text && sameSpec(registry.spec(name), spec)) {
+  if (existing?.text === text && Buffer.compare(registry.specBytes(name), spec) === 0) {
     return { type: 'done', version: registry.version, created: false, changed: false }
   }
   const to = next(registry.version)
@@ -232,9 +233,4 @@ function historyOps(
     { type: 'put', key: historyKey(name, version), value },
     ...[...pruned].map((key): Op => ({ type: 'delete', key })),
   ]
-}
-
-/** Decoded specs are plain data with keys in the schema's order. */
-function sameSpec(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
 }

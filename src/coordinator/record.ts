@@ -42,6 +42,8 @@ export const encodeRecord = (record: ObjectRecord | HistoryRecord): Uint8Array =
 export const decodeObject = (bytes: Uint8Array): ObjectRecord => packr.unpack(bytes) as ObjectRecord
 export const decodeHistory = (bytes: Uint8Array): HistoryRecord =>
   packr.unpack(bytes) as HistoryRecord
+export const encodeSpec = (spec: unknown): Uint8Array => pack(spec)
+export const decodeSpec = (bytes: Uint8Array): unknown => packr.unpack(bytes)
 export const encodeFrame = (frame: ObjectFrame): Uint8Array => pack(frame)
 export const decodeFrame = (bytes: Uint8Array): ObjectFrame => packr.unpack(bytes) as ObjectFrame
 export const encodeVersion = (version: ConfigVersion): Uint8Array => pack(version)

@@ -6,6 +6,7 @@ import {
   decodeFrame,
   decodeHistory,
   decodeObject,
+  decodeSpec,
   decodeVersion,
   HISTORY_PREFIX,
   OBJECT_PREFIX,
@@ -87,8 +88,13 @@ export class Registry {
     return entry.record.frame
   }
 
-  spec(name: string): unknown {
+  /** Packed. */
+  specBytes(name: string): Uint8Array {
     return decodeFrame(this.frame(name)).spec
+  }
+
+  spec(name: string): unknown {
+    return decodeSpec(this.specBytes(name))
   }
 
   object(name: string): StoredObject | null {

@@ -1,16 +1,49 @@
 import { objectKinds } from '../kinds/registry.js'
-import { type DecodedDocument, decodeDocument } from '../spec/document.js'
+import type { ObjectReference } from '../objects/contract.js'
+import { decodeDocument, formatProblems } from '../spec/document.js'
+import { encodeSpec } from './record.js'
 
 /** Text of one object at most; it is stored twice, beside its decoded form, in one transaction. */
-export const OBJECT_BYTES_MAX = 2 * 1024 * 1024
+const OBJECT_BYTES_MAX = 2 * 1024 * 1024
 
 export interface ValidateInput {
   readonly text: string
   readonly unknownFields: 'refuse' | 'warn'
 }
 
+/** Small whatever the document was: the coordinator takes it in at once. */
+export type Validity =
+  | {
+      readonly ok: true
+      readonly name: string
+      readonly kind: string
+      /** Packed: the coordinator stores and forwards it, and never looks inside. */
+      readonly spec: Uint8Array
+      readonly references: readonly ObjectReference[]
+      readonly warnings: readonly string[]
+    }
+  | {
+      readonly ok: false
+      readonly code: 'SPEC_INVALID' | 'DOCUMENT_TOO_LARGE'
+      /** All problems, one a line. */
+      readonly message: string
+    }
+
 /** A job: reads and checks one document. Pure; knows nothing of other objects. */
-export function validate(input: ValidateInput): DecodedDocument {
+export function validate(input: ValidateInput): Validity {
   const { text, unknownFields } = input
-  return decodeDocument(text, objectKinds, { unknownFields, bytesMax: OBJECT_BYTES_MAX })
+  const options = { unknownFields, bytesMax: OBJECT_BYTES_MAX }
+  const decoded = decodeDocument(text, objectKinds, options)
+  if (!decoded.ok) {
+    return { ok: false, code: decoded.code, message: formatProblems(decoded.problems) }
+  }
+  const { name, kind, spec } = decoded.object
+  return {
+    ok: true,
+    name,
+    kind,
+    spec: encodeSpec(spec),
+    references: objectKinds.get(kind)?.references?.(spec) ?? [],
+    warnings: decoded.warnings.map((warning) => formatProblems([warning])),
+  }
 }

@@ -97,8 +97,5 @@ function checkLater(o: ServerOptions, where: Where): string[] {
       `${where('forceNewCluster')}: there is no cluster to leave: this version runs single members`,
     )
   }
-  for (const key of ['cpuProfileFile', 'memoryProfileFile'] as const) {
-    if (o[key] !== '') problems.push(`${where(key)}: profiles are not written by this version yet`)
-  }
   return problems
 }

@@ -200,7 +200,7 @@ it.each<[name: string, given: Given, want: (string | RegExp)[]]>([
   ],
   ['a new cluster', { argv: ['--force-new-cluster'] }, [/^--force-new-cluster: /]],
   ['no listen URLs', { file: 'cluster-listen-peer-urls: []' }, [/at least one URL/]],
-  ['a profile', { argv: ['--cpu-profile-file=x'] }, [/profiles/]],
+  ['a log folder apart', { argv: ['--wal-dir=x'] }, [/data-dir/]],
   ['tls without files', { argv: ['--tls'] }, [/^cert-file: needed/, /^key-file: needed/]],
   ['files without tls', { argv: ['--client-ca-file=x'] }, [/no effect without tls/]],
   ['an open admin API', { argv: ['--api-addr=:2381'] }, [/can be reached from other machines/]],

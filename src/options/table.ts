@@ -173,7 +173,7 @@ export const OPTIONS = {
     type: text('DIR'),
     default: '',
     defaultDoc: 'inside data-dir',
-    doc: 'Where the write-ahead log is kept.',
+    doc: 'Accepted when empty: the log lies in data-dir.',
   }),
   logDir: v1({
     name: 'log-dir',
@@ -195,7 +195,7 @@ export const OPTIONS = {
     type: text('FILE'),
     default: '',
     defaultDoc: 'none',
-    doc: 'Write a CPU profile of the whole run to this file.',
+    doc: 'Write a CPU profile of the whole run to this file; those of workers beside it.',
   }),
   memoryProfileFile: v1({
     name: 'memory-profile-file',
@@ -203,7 +203,7 @@ export const OPTIONS = {
     type: text('FILE'),
     default: '',
     defaultDoc: 'none',
-    doc: 'Write a heap profile to this file at exit.',
+    doc: 'Write a heap profile to this file at exit; those of workers beside it.',
   }),
 
   tls: row({

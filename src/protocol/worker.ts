@@ -6,7 +6,8 @@ import type { ConfigVersion } from './version.js'
 export interface ObjectFrame {
   readonly name: string
   readonly kind: string
-  readonly spec: unknown
+  /** The decoded spec, packed apart: only who runs the object takes it out. */
+  readonly spec: Uint8Array
   /** Versions of the last write and of the creation. */
   readonly version: number
   readonly createdVersion: number

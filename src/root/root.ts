@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { ActorSystem } from '../actor/system.js'
 import { type AdminServer, createAdminServer } from '../admin/server.js'
 import { catalogue } from '../kinds/catalogue.js'
@@ -10,6 +10,8 @@ import { heartbeatMemory, Watchdog } from '../shared/heartbeat.js'
 import { lockDataDir } from '../store/data-dir-lock.js'
 import type { Logger } from '../telemetry/log.js'
 import { type LogOptions, type OpenLog, openFileLog, openLog } from '../telemetry/open-log.js'
+import { type ProfileOptions, profilesOf, startProfiles } from '../telemetry/profile.js'
+import { VERSION } from '../version.js'
 import { CoordinatorHost } from './coordinator-host.js'
 import { PortBroker } from './ports.js'
 import { SharedOwner } from './shared-owner.js'
@@ -44,10 +46,13 @@ export class Root {
   readonly #time: Time = systemTime
   readonly #logOptions: LogOptions
   readonly #paths: Paths
+  readonly #profiles: ProfileOptions
+  readonly #endProfiles: () => void
   readonly #shared: SharedOwner
   readonly #watchdog: Watchdog
   readonly #coordinator: CoordinatorHost
   readonly #workers: Workers
+  readonly #workerCount: number
   readonly #admin: AdminServer
   readonly #adminLog: OpenLog | null
   readonly #started: Promise<void>
@@ -74,7 +79,15 @@ export class Root {
       this.#resolveStarted = resolve
       this.#rejectStarted = reject
     })
+    const file = (path: string): string | null =>
+      path === '' ? null : resolve(options.homeDir, path)
+    this.#profiles = {
+      cpuFile: file(options.cpuProfileFile),
+      heapFile: file(options.memoryProfileFile),
+    }
+    this.#endProfiles = startProfiles(this.#profiles)
     const count = options.workers === 0 ? availableParallelism() : options.workers
+    this.#workerCount = count
     const heartbeat = heartbeatMemory(count)
     this.#watchdog = new Watchdog(heartbeat, this.#time)
     this.#shared = new SharedOwner(this.#time, count)
@@ -93,6 +106,7 @@ export class Root {
         dataDir: this.#paths.dataDir,
         unknownFields: options.unknownFields,
         log: this.#logOptions,
+        profiles: profilesOf(this.#profiles, 'coordinator'),
       }),
       ready: () => this.#onCoordinatorReady(),
       unusable: (message) => this.#rejectStarted(new Error(message)),
@@ -115,6 +129,7 @@ export class Root {
         trafficHost: options.trafficHost,
         log: this.#logOptions,
         accessLog,
+        profiles: profilesOf(this.#profiles, `worker-${worker}`),
       }),
       started: (worker) => this.#introduce(worker),
       ended: (worker) => this.#coordinator.tell({ type: 'worker-gone', worker }),
@@ -144,11 +159,14 @@ export class Root {
   async start(): Promise<void> {
     // Held until the process ends, over all lives of the coordinator.
     await lockDataDir(this.#paths.dataDir)
+    const { options } = this.#effective
+    this.log.info('starting', { version: VERSION, workers: this.#workerCount, pid: process.pid })
     this.#coordinator.start()
     this.#workers.start()
     this.#watch()
     await this.#started
     await this.#admin.listen()
+    this.log.info('ready', { traffic: options.trafficHost || 'all addresses' })
     writeFileSync(this.#paths.pidFile, `${process.ppid}\n`, { mode: 0o644 })
   }
 
@@ -165,6 +183,7 @@ export class Root {
       this.#workers.drain(this.#effective.options.drainTimeMs),
     ])
     await this.#coordinator.stop()
+    this.#endProfiles()
     this.log.info('stopped')
   }
 

@@ -1,4 +1,5 @@
 import type { LogOptions } from '../telemetry/open-log.js'
+import type { ProfileOptions } from '../telemetry/profile.js'
 
 /** What a worker thread is started with. */
 export interface WorkerThreadData {
@@ -8,6 +9,7 @@ export interface WorkerThreadData {
   readonly log: LogOptions
   /** Path of the access log; null for none. */
   readonly accessLog: string | null
+  readonly profiles: ProfileOptions
 }
 
 /** What the coordinator thread is started with. */
@@ -17,6 +19,7 @@ export interface CoordinatorThreadData {
   readonly dataDir: string
   readonly unknownFields: 'refuse' | 'warn'
   readonly log: LogOptions
+  readonly profiles: ProfileOptions
 }
 
 /** How often a worker shows that its loop turns. */

@@ -5,7 +5,8 @@ import type { SharedMemory } from './shared-memory.js'
 
 /** An object at work, with what the next generation needs to know of it. */
 export interface LiveObject {
-  readonly frame: ObjectFrame
+  readonly name: string
+  readonly kind: string
   readonly runtime: RuntimeObject
   /** Shared memory it holds. */
   readonly keys: SharedKeys
@@ -54,7 +55,8 @@ export class Builder {
         continue
       }
       try {
-        wanted.push({ frame, kind, keys: kind.shared(frame.spec, frame.name) })
+        const spec: unknown = unpack(frame.spec)
+        wanted.push({ frame, kind, spec, keys: kind.shared(spec, frame.name) })
       } catch (thrown) {
         failed.push({ name: frame.name, error: text(thrown) })
       }
@@ -63,16 +65,16 @@ export class Builder {
     wanted.sort((a, b) => ORDER[a.kind.category] - ORDER[b.kind.category])
     await this.#memory.claim(wanted.map((each) => each.keys))
     const objects: LiveObject[] = []
-    for (const { frame, kind, keys } of wanted) {
+    for (const { frame, kind, spec, keys } of wanted) {
       await slice.rest()
       this.#memory.use(keys)
       try {
-        const module = await kind.load(frame.spec)
+        const module = await kind.load(spec)
         const before = input.live.get(frame.name)
-        const previous = before?.frame.kind === frame.kind ? before.runtime : null
-        const building = module.build(frame.spec, frame, previous, this.#env)
+        const previous = before?.kind === frame.kind ? before.runtime : null
+        const building = module.build(spec, frame, previous, this.#env)
         const runtime = await slice.run(building)
-        objects.push({ frame, runtime, keys })
+        objects.push({ name: frame.name, kind: frame.kind, runtime, keys })
       } catch (thrown) {
         this.#memory.drop(keys)
         failed.push({ name: frame.name, error: text(thrown) })
@@ -85,6 +87,7 @@ export class Builder {
 interface Wanted {
   readonly frame: ObjectFrame
   readonly kind: AnyObjectKind
+  readonly spec: unknown
   readonly keys: SharedKeys
 }
 

@@ -162,10 +162,10 @@ export class WorkerActor implements Actor<ToWorkerActor> {
       replaced.push(object)
     }
     for (const object of built.objects) {
-      const name = object.frame.name
+      const name = object.name
       const before = this.#live.get(name)
       // A name may come back as another kind within one change.
-      if (before !== undefined && before.frame.kind !== object.frame.kind) before.runtime.withdraw()
+      if (before !== undefined && before.kind !== object.kind) before.runtime.withdraw()
       this.#live.set(name, object)
       this.#failed.delete(name)
       object.runtime.commit()
@@ -182,7 +182,7 @@ export class WorkerActor implements Actor<ToWorkerActor> {
   }
 
   #absentFrom(built: Built): string[] {
-    const present = new Set(built.objects.map((object) => object.frame.name))
+    const present = new Set(built.objects.map((object) => object.name))
     for (const { name } of built.failed) present.add(name)
     return [...this.#live.keys()].filter((name) => !present.has(name))
   }

@@ -2,11 +2,11 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Actor, ActorRef } from '../actor/actor.js'
 import { PortLink } from '../actor/link.js'
 import { ActorSystem } from '../actor/system.js'
+import { objectKinds } from '../kinds/registry.js'
 import { unreachable } from '../lib/assert.js'
 import { systemTime } from '../lib/clock.js'
 import { TimerWheel } from '../lib/timer-wheel.js'
 import { UwsListener } from '../listener/uws-listener.js'
-import { objectKinds } from '../kinds/registry.js'
 import type { TopPathSource, WorkerEnv } from '../objects/contract.js'
 import { PipelineDirectory } from '../objects/directory.js'
 import { SocketTable } from '../objects/sockets.js'
@@ -21,6 +21,7 @@ import { Heartbeat } from '../shared/heartbeat.js'
 import { AccessLog } from '../telemetry/access-log.js'
 import { AppendFile } from '../telemetry/append-file.js'
 import { type OpenLog, openLog } from '../telemetry/open-log.js'
+import { startProfiles } from '../telemetry/profile.js'
 import { HttpUpstreamClient } from '../upstream/client.js'
 import { SystemResolver } from '../upstream/resolver.js'
 import { accessLine } from './access-line.js'
@@ -38,6 +39,7 @@ export class WorkerThread implements Actor<RootToWorker> {
   readonly #data: WorkerThreadData
   readonly #opened: OpenLog
   readonly #accessLog: AccessLog | null
+  readonly #endProfiles: () => void
   readonly #system: ActorSystem
   readonly #root: PortLink<WorkerToRoot>
   readonly #memory: SharedMemory
@@ -59,6 +61,7 @@ export class WorkerThread implements Actor<RootToWorker> {
       log,
       escalated: (name, thrown) => this.#die(`${name} failed`, thrown),
     })
+    this.#endProfiles = startProfiles(data.profiles)
     process.on('uncaughtException', (thrown) => this.#die('uncaught exception', thrown))
     process.on('unhandledRejection', (thrown) => this.#die('unhandled rejection', thrown))
     this.#root = new PortLink<WorkerToRoot>(port, { name: 'root', time: systemTime, log })
@@ -91,7 +94,10 @@ export class WorkerThread implements Actor<RootToWorker> {
           topPaths: (server, limit) => topPaths.get(server)?.top(limit) ?? [],
         }),
       // Its state is what runs: after a throw the thread is made anew, not the actor.
-      { mailbox: { capacity: 65_536, overflow: { policy: 'refuse' } }, restarts: { restartsMax: 0 } },
+      {
+        mailbox: { capacity: 65_536, overflow: { policy: 'refuse' } },
+        restarts: { restartsMax: 0 },
+      },
     )
     this.#root.serve(this.#system.spawn<RootToWorker>(`${thread}-root`, () => this))
   }
@@ -187,9 +193,9 @@ export class WorkerThread implements Actor<RootToWorker> {
     try {
       this.#sockets.closeAll()
       this.#accessLog?.close()
+      this.#endProfiles()
     } finally {
       process.exit(code)
     }
   }
 }
-

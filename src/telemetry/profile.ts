@@ -1,0 +1,49 @@
+import { writeFileSync } from 'node:fs'
+import { Session } from 'node:inspector'
+
+/** Where a thread writes its profiles; null for none. */
+export interface ProfileOptions {
+  readonly cpuFile: string | null
+  readonly heapFile: string | null
+}
+
+/** The options of one thread: each has files of its own. */
+export function profilesOf(options: ProfileOptions, thread: string): ProfileOptions {
+  const own = (file: string | null): string | null => (file === null ? null : `${file}.${thread}`)
+  return { cpuFile: own(options.cpuFile), heapFile: own(options.heapFile) }
+}
+
+/**
+ * Profiles the calling thread from now on. The files are in the form of Chrome's tools; the
+ * function returned writes them, once, and never throws.
+ */
+export function startProfiles({ cpuFile, heapFile }: ProfileOptions): () => void {
+  if (cpuFile === null && heapFile === null) return () => {}
+  const session = new Session()
+  session.connect()
+  if (cpuFile !== null) {
+    session.post('Profiler.enable')
+    session.post('Profiler.start')
+  }
+  if (heapFile !== null) session.post('HeapProfiler.startSampling')
+  // The session answers within the call: there is no turn of the loop left when a thread ends.
+  return () => {
+    if (cpuFile !== null) {
+      session.post('Profiler.stop', (_error, result) => write(cpuFile, result?.profile))
+    }
+    if (heapFile !== null) {
+      session.post('HeapProfiler.stopSampling', (_error, result) =>
+        write(heapFile, result?.profile),
+      )
+    }
+    session.disconnect()
+  }
+}
+
+function write(file: string, profile: unknown): void {
+  try {
+    writeFileSync(file, JSON.stringify(profile))
+  } catch (thrown) {
+    process.stderr.write(`profile not written: ${(thrown as Error).message}\n`)
+  }
+}
