@@ -12,7 +12,8 @@
  *    with it the configuration. (A log that began at index 1 without a snapshot, and whose
  *    configuration is known from elsewhere, is opened with a snapshot at 0@0 that names it; nobody
  *    can join before a real one is taken.) A node that lost its disk is a new node with a new id.
- * 2. **Feed** it: {@link Raft.step} for each message (`from` must be the authenticated peer),
+ * 2. **Feed** it: {@link Raft.step} for each message (`from` must be the authenticated peer; what
+ *    was decoded passes {@link messageProblem} first),
  *    {@link Raft.tick} at a steady rate, {@link Raft.propose} and the rest as wanted. Then call
  *    {@link Raft.ready} until it returns null. What came between two calls of it is batched.
  * 3. For each {@link Ready}, in this order:
@@ -102,6 +103,7 @@ import { RaftLog } from './raft-log.js'
 import { LeaderReads, OwnReads } from './read-index.js'
 
 export { RaftAssertionError } from './assert.js'
+export { messageProblem } from './check-message.js'
 export {
   type ConfChange,
   type Config,
@@ -470,7 +472,10 @@ export class Raft {
 
   #reset(term: number): void {
     if (term !== this.#term) {
-      assert(term > this.#term, () => `term would go back from ${this.#term} to ${term}`)
+      assert(
+        term > this.#term && Number.isSafeInteger(term),
+        () => `term would go from ${this.#term} to ${term}`,
+      )
       this.#term = term
       this.#vote = NONE
     }

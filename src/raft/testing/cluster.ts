@@ -1,3 +1,4 @@
+import { messageProblem } from '../check-message.js'
 import { members } from '../config.js'
 import type { Faults } from '../faults.js'
 import {
@@ -607,6 +608,8 @@ export class SimCluster {
   #step(node: Node, message: Message): void {
     const raft = node.raft!
     const before = raft.status()
+    const problem = messageProblem(message)
+    this.checker.claim(problem === null, () => `${message.type} has no good form: ${problem}`)
     if (message.type === 'pre-vote-reply' && message.granted) {
       const asked = node.asked.get(message.term) ?? new Set()
       node.asked.set(message.term, asked.add(message.from))
