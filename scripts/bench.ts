@@ -7,23 +7,25 @@ import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Household } from './bench/children.js'
+import { growthForSlowReader, growthOverRequests, startBigBackEnd } from './bench/memory.js'
 import { BenchOptionError, HELP, type Options, readOptions } from './bench/options.js'
 import { type Round, roundLine, summary } from './bench/report.js'
 import { measure } from './bench/rounds.js'
+import { PATH } from './bench/scenarios.js'
 import type { BackEnd, Subject, SubjectOptions } from './bench/subjects.js'
 import { startBackEnd, startGateway, startNginx } from './bench/subjects.js'
 import { findProgram, versionOf } from './bench/tools.js'
+import { runWrk } from './bench/wrk.js'
 
 const DIST = join(dirname(fileURLToPath(import.meta.url)), '..')
 const ROOT = join(DIST, '..')
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`)
 
-async function compare(options: Options, household: Household): Promise<void> {
-  const wrk = findProgram('wrk')
-  if (wrk === null) {
-    throw new BenchOptionError('wrk is not installed (Debian: apt-get install -y wrk)')
-  }
+const MEGABYTE = 1_048_576
+const GROWTH_MB_MAX = { memory: 8, 'big-body': 32 } as const
+
+async function compare(options: Options, household: Household, wrk: string): Promise<void> {
   const { scenario, connections, workers, accessLog } = options
   const backEnd = await startBackEnd(household, ROOT, scenario.answerBytes)
   const common: SubjectOptions = {
@@ -57,6 +59,43 @@ async function compare(options: Options, household: Household): Promise<void> {
   }
 }
 
+async function memory(options: Options, household: Household, wrk: string): Promise<number> {
+  const { scenario, connections, workers, accessLog, from, to } = options
+  const { port: backEndPort } = await startBackEnd(household, ROOT, scenario.answerBytes)
+  const common = { household, scenario, backEndPort, connections, workers, accessLog }
+  const subject = await startGateway('easegress', DIST, options.nodeFlags, common)
+  const { folder } = household
+  return growthOverRequests({ wrk, subject, folder, connections, from, to, say })
+}
+
+async function bigBody(options: Options, household: Household, wrk: string): Promise<number> {
+  const { scenario, connections, workers, accessLog, bytes, bytesPerSecond } = options
+  const backEnd = await startBigBackEnd(bytes)
+  try {
+    const backEndPort = backEnd.port
+    const common = { household, scenario, backEndPort, connections, workers, accessLog }
+    const subject = await startGateway('easegress', DIST, options.nodeFlags, common)
+    // What is loaded and grown once by any traffic is not the big body's.
+    const url = `http://127.0.0.1:${subject.port}${PATH}`
+    const { folder } = household
+    await runWrk({ program: wrk, url, connections, seconds: 3, bodyBytes: 0, folder })
+    return await growthForSlowReader({ subject, bytes, bytesPerSecond, say })
+  } finally {
+    backEnd.close()
+  }
+}
+
+/** One of the two modes that look at resident memory. */
+async function growth(options: Options, household: Household, wrk: string): Promise<void> {
+  const { mode } = options
+  if (mode === 'compare') return
+  const measureGrowth = mode === 'memory' ? memory : bigBody
+  const megabytes = (await measureGrowth(options, household, wrk)) / MEGABYTE
+  const bound = GROWTH_MB_MAX[mode]
+  process.stdout.write(`resident memory grew by ${megabytes.toFixed(1)} MB (bound ${bound} MB)\n`)
+  if (megabytes >= bound) process.exitCode = 1
+}
+
 /** What the figures depend on besides the code. */
 function surroundings(backEnd: BackEnd, wrk: string, subjects: readonly Subject[]): string[] {
   const cores = cpus()
@@ -73,6 +112,10 @@ async function main(): Promise<void> {
     process.stdout.write(HELP)
     return
   }
+  const wrk = findProgram('wrk')
+  if (wrk === null) {
+    throw new BenchOptionError('wrk is not installed (Debian: apt-get install -y wrk)')
+  }
   const household = new Household()
   const interrupted = (): void => {
     say('interrupted')
@@ -81,7 +124,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', interrupted)
   process.once('SIGTERM', interrupted)
   try {
-    await compare(options, household)
+    await (options.mode === 'compare' ? compare : growth)(options, household, wrk)
   } finally {
     await household.stop()
   }

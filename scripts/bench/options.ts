@@ -8,7 +8,11 @@ export interface Build {
   readonly dist: string
 }
 
+export const MODES = ['compare', 'memory', 'big-body'] as const
+export type Mode = (typeof MODES)[number]
+
 export interface Options {
+  readonly mode: Mode
   readonly scenario: Scenario
   readonly rounds: number
   readonly seconds: number
@@ -17,6 +21,12 @@ export interface Options {
   readonly accessLog: boolean
   readonly builds: readonly Build[]
   readonly nodeFlags: readonly string[]
+  /** Mode memory: requests before the first and before the second reading. */
+  readonly from: number
+  readonly to: number
+  /** Mode big-body: size of the body, and what its reader takes a second. */
+  readonly bytes: number
+  readonly bytesPerSecond: number
   /** Where to write all figures; null for nowhere. */
   readonly json: string | null
 }
@@ -24,9 +34,11 @@ export interface Options {
 /** What is wrong with the command line, or missing on the machine. */
 export class BenchOptionError extends Error {}
 
-export const HELP = `Usage: npm run bench -- [options]
+export const HELP = `Usage: npm run bench -- [MODE] [options]
 
-Compares CPU time per request, requests a second and latency with nginx, in interleaved rounds.
+compare (the default): CPU time per request, requests a second and latency beside nginx, in
+interleaved rounds. memory: growth of resident memory over requests; fails above 8 MB. big-body:
+the same while a slow reader takes one large answer; fails above 32 MB.
 
   --scenario NAME     ${SCENARIOS.map(({ name }) => name).join(', ')} (default proxy)
   --rounds N          rounds, 1..100 (default 9)
@@ -36,18 +48,30 @@ Compares CPU time per request, requests a second and latency with nginx, in inte
   --access-log        write access logs, both sides
   --build NAME=DIR    compare another build of the gateway too; DIR holds its src/main.js
   --node-flag FLAG    start this build's node with FLAG; repeatable
+  --from N, --to N    memory: requests before the two readings (default 2000000, 10000000)
+  --bytes N           big-body: of the answer (default 2147483648)
+  --rate N            big-body: bytes a second of the reader (default 134217728)
   --json FILE         write every figure of every round to FILE
   --help              print this
 `
 
 /** Null when help is asked for. Throws {@link BenchOptionError}. */
 export function readOptions(args: readonly string[]): Options | null {
-  const values = parse(args)
+  const { values, positionals } = parse(args)
   if (values.help === true) return null
+  const [word = 'compare', ...more] = positionals
+  const mode = MODES.find((each) => each === word)
+  if (mode === undefined || more.length > 0) {
+    throw new BenchOptionError(
+      `expected one of ${MODES.join(', ')}, got "${positionals.join(' ')}"`,
+    )
+  }
   const name = values.scenario ?? 'proxy'
   const scenario = SCENARIOS.find((each) => each.name === name)
   if (scenario === undefined) throw new BenchOptionError(`--scenario: there is no ${name}`)
+  const from = wholeNumber('from', values.from ?? '2000000', 1e9)
   return {
+    mode,
     scenario,
     rounds: wholeNumber('rounds', values.rounds ?? '9', 100),
     seconds: wholeNumber('seconds', values.seconds ?? '4', 60),
@@ -56,6 +80,10 @@ export function readOptions(args: readonly string[]): Options | null {
     accessLog: values['access-log'] === true,
     builds: (values.build ?? []).map(readBuild),
     nodeFlags: values['node-flag'] ?? [],
+    from,
+    to: Math.max(from, wholeNumber('to', values.to ?? '10000000', 1e9)),
+    bytes: wholeNumber('bytes', values.bytes ?? '2147483648', 2 ** 40),
+    bytesPerSecond: wholeNumber('rate', values.rate ?? '134217728', 2 ** 40),
     json: values.json ?? null,
   }
 }
@@ -76,10 +104,15 @@ function parse(args: readonly string[]) {
         'access-log': flag,
         build: texts,
         'node-flag': texts,
+        from: text,
+        to: text,
+        bytes: text,
+        rate: text,
         json: text,
         help: flag,
       },
-    }).values
+      allowPositionals: true,
+    })
   } catch (thrown) {
     throw new BenchOptionError((thrown as Error).message)
   }
