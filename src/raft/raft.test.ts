@@ -354,3 +354,38 @@ it('forwarded proposals reach the leader, when that is asked for', () => {
   connect(nodes)
   expect(nodes[1]!.status().role).toBe('leader')
 })
+
+it('an answer that was meant for an earlier life of this node fits nothing', () => {
+  const raft = node({ term: 2, random: (below) => (below > 1000 ? 5 : 0) })
+  raft.step(append(2, 1, 1))
+  drain(raft)
+  raft.readIndex(7)
+  const [asked] = only(drain(raft).messages, 'read-index')
+  expect(asked).toMatchObject({ to: 2, boot: 5, seq: 1 })
+  const reply = { type: 'read-index-reply', from: 2, to: 1, term: 0, seq: 1, index: 1 } as const
+  raft.step({ ...reply, boot: 4 })
+  expect(drain(raft).reads).toEqual([])
+  raft.step({ ...reply, boot: 5 })
+  raft.step({ ...reply, boot: 5 })
+  expect(drain(raft).reads).toEqual([{ id: 7, index: 1 }])
+})
+
+it('a read whose index is not here yet waits for it', () => {
+  const raft = node({ term: 2 })
+  raft.step(append(2, 1, 1))
+  drain(raft)
+  raft.readIndex(7)
+  drain(raft)
+  raft.step({
+    type: 'read-index-reply',
+    from: 2,
+    to: 1,
+    term: 0,
+    boot: 0,
+    seq: 1,
+    index: 2,
+  })
+  expect(drain(raft).reads).toEqual([])
+  raft.step(append(2, 1, 1, [2], 2))
+  expect(drain(raft).reads).toEqual([{ id: 7, index: 2 }])
+})
