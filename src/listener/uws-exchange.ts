@@ -56,14 +56,15 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   #watched = false
   #progressMs = 0
 
+  // What uWS calls must not throw: that would end the process. Made once, not for each request.
   readonly #onAborted = (): void => this.#aborted()
   readonly #onData = (chunk: ArrayBuffer, isLast: boolean): void => this.#received(chunk, isLast)
   readonly #onWritable = (): boolean => this.#writable()
-  readonly #writeWhole = (): void => this.#sendWhole()
-  readonly #writeChunk = (): void => this.#sendChunk()
-  readonly #writeRest = (): void => this.#sendRest()
-  readonly #writeHeadOnly = (): void => this.#sendHead()
-  readonly #writeEnd = (): void => this.#sendEnd()
+  readonly #writeWhole = (): void => this.#guard(this.#sendWhole)
+  readonly #writeChunk = (): void => this.#guard(this.#sendChunk)
+  readonly #writeRest = (): void => this.#guard(this.#sendRest)
+  readonly #writeHeadOnly = (): void => this.#guard(this.#sendHead)
+  readonly #writeEnd = (): void => this.#guard(this.#sendEnd)
 
   constructor(home: ExchangeHome) {
     this.#home = home
@@ -106,6 +107,16 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     res.onData(this.#onData)
   }
 
+  /** Runs what writes to uWS; what it throws costs this connection alone. */
+  #guard(write: () => void): void {
+    try {
+      write.call(this)
+    } catch (thrown) {
+      this.#home.report(thrown)
+      this.cut()
+    }
+  }
+
   /** Something of ours threw outside the engine's guard. */
   #fail(): void {
     if (this.#res === null) return
@@ -130,7 +141,12 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     else if (!this.#watched) this.#watch()
     if (this.#bodyUnwanted) return
     this.#chunkIn = chunk
-    this.ex.enter(deliver, this)
+    try {
+      this.ex.enter(deliver, this)
+    } catch (thrown) {
+      this.#home.report(thrown)
+      this.#fail()
+    }
   }
 
   /** Called through the exchange's guard. */
@@ -266,7 +282,7 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   #closes(): boolean {
     if (this.#closing || this.#home.draining || this.#handler?.keepAlive === false) return true
     if (this.#bodyEnded) return false
-    const left = this.length < 0 ? Infinity : this.length - this.ex.bodyBytesIn
+    const left = this.length < 0 ? Number.POSITIVE_INFINITY : this.length - this.ex.bodyBytesIn
     return left > this.#home.limits.leftoverBytesMax
   }
 
@@ -358,9 +374,13 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     if (this.#sourceEnded) return true
     if (this.#sourcePaused && this.#source !== null) {
       this.#sourcePaused = false
-      this.#source.resume()
+      this.#guard(this.#resumeSource)
     }
     return true
+  }
+
+  #resumeSource(): void {
+    this.#source?.resume()
   }
 
   #sendRest(): void {
@@ -400,6 +420,12 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   #finished(): void {
     this.#res = null
     this.ex.state = DONE
+    if (!this.#bodyEnded) {
+      // uWS goes on reading the rest of the request; nobody wants it.
+      this.#bodyUnwanted = true
+      this.#bodySink = null
+      this.#held = null
+    }
     this.#over()
   }
 
