@@ -1,0 +1,159 @@
+import { expect } from 'vitest'
+import { FakeClient, type FakeRequest } from '../http/fake-client.fixture.js'
+import { objectKinds } from '../kinds/registry.js'
+import { VirtualTime } from '../lib/clock.js'
+import { TimerWheel } from '../lib/timer-wheel.js'
+import {
+  type CompiledPipeline,
+  compilePipeline,
+  type LoadedKind,
+  type PipelineSpec,
+} from '../pipeline/compile.js'
+import type { Pipeline } from '../pipeline/pipeline.js'
+import { decodeDocument, formatProblems } from '../spec/document.js'
+import { MemoryLogger } from '../telemetry/memory-log.js'
+import { HttpUpstreamClient } from '../upstream/client.js'
+import { SystemResolver } from '../upstream/resolver.js'
+import { until } from '../upstream/scripted-server.fixture.js'
+import type { FilterModule } from './contract.js'
+import { filterKinds } from './registry.js'
+
+/** One request as a statistics row was told of it. */
+export interface Recorded {
+  readonly status: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+/** A pipeline at work without a listener: real decoder, filters and upstream client. */
+export class Harness {
+  readonly time = new VirtualTime()
+  readonly timers = new TimerWheel(this.time)
+  readonly log = new MemoryLogger()
+  readonly upstream = new HttpUpstreamClient({
+    timers: this.timers,
+    resolver: new SystemResolver(this.time),
+  })
+  /** What the filters' statistics were told, by filter and key. */
+  readonly stats = new Map<string, Recorded[]>()
+  readonly #words = new Map<string, Int32Array>()
+  #compiled: CompiledPipeline | null = null
+
+  get pipeline(): Pipeline {
+    return (this.#compiled as CompiledPipeline).pipeline
+  }
+
+  /** The pipeline with these fields of an HTTPPipeline; one that was there before is retired. */
+  async use(yaml: string): Promise<void> {
+    const before = this.#compiled
+    const spec = decodePipeline(yaml)
+    const kinds = new Map<string, LoadedKind>()
+    for (const { kind: name } of spec.filters) {
+      const kind = filterKinds.get(name)
+      if (kind === undefined) throw new Error(`no kind ${name}`)
+      kinds.set(name, { kind, module: (await kind.load()) as FilterModule<unknown> })
+    }
+    this.#compiled = compilePipeline(
+      'demo',
+      spec,
+      kinds,
+      ({ name }) => ({
+        pipeline: 'demo',
+        name,
+        timers: this.timers,
+        log: this.log,
+        upstream: this.upstream,
+        words: (key) => ({ words: this.#wordsOf(`${name}/${key}`), base: 0 }),
+        stats: (key) => ({
+          record: (status, durationMs, bytesOut, bytesIn) => {
+            expect(durationMs).toBeGreaterThanOrEqual(0)
+            this.#recorded(`${name}/${key}`).push({ status, bytesIn, bytesOut })
+          },
+        }),
+      }),
+      before,
+      this.log,
+    )
+    before?.pipeline.retire()
+  }
+
+  start(request: FakeRequest = {}, prepare: (client: FakeClient) => void = () => {}): FakeClient {
+    const client = new FakeClient(request)
+    prepare(client)
+    this.pipeline.start(client.ex)
+    return client
+  }
+
+  /** Starts, and waits for the end of the answer. */
+  async ask(request: FakeRequest = {}): Promise<FakeClient> {
+    const client = this.start(request)
+    await until('an end of the exchange', () => client.ending !== 'open')
+    return client
+  }
+
+  /** Lets `ms` pass for timers. */
+  pass(ms: number): void {
+    for (let left = ms; left > 0; left -= 1_000) {
+      this.time.advance(Math.min(left, 1_000))
+      this.timers.advance()
+    }
+  }
+
+  statuses(key: string): number[] {
+    return this.#recorded(key).map(({ status }) => status)
+  }
+
+  /** Sees that nothing is left: no exchange, no connection, no timer, no failure that was logged. */
+  async close(): Promise<void> {
+    const pipeline = this.#compiled?.pipeline ?? null
+    pipeline?.retire()
+    expect(pipeline?.pinCount ?? 0).toBe(0)
+    await until('connections to close', () => this.upstream.stats.open === 0)
+    expect(this.upstream.stats.queued).toBe(0)
+    expect(this.timers.runningCount).toBe(0)
+    expect(this.log.records.filter(({ level }) => level === 'error')).toEqual([])
+  }
+
+  #wordsOf(key: string): Int32Array {
+    let words = this.#words.get(key)
+    if (words === undefined) {
+      words = new Int32Array(16)
+      this.#words.set(key, words)
+    }
+    return words
+  }
+
+  #recorded(key: string): Recorded[] {
+    let recorded = this.stats.get(key)
+    if (recorded === undefined) {
+      recorded = []
+      this.stats.set(key, recorded)
+    }
+    return recorded
+  }
+}
+
+/** Runs `test` with the pipeline of `yaml`, and sees that it leaves nothing behind. */
+export async function withPipeline(
+  yaml: string,
+  test: (harness: Harness) => Promise<void> | void,
+): Promise<void> {
+  const harness = new Harness()
+  await harness.use(yaml)
+  await test(harness)
+  await harness.close()
+}
+
+function decodePipeline(yaml: string): PipelineSpec {
+  const decoded = decodeDocument(`name: demo\nkind: HTTPPipeline\n${yaml}`, objectKinds)
+  if (!decoded.ok) throw new Error(formatProblems(decoded.problems))
+  return decoded.object.spec as PipelineSpec
+}
+
+/** The problems of a pipeline with one filter of these fields, one line each; empty when fine. */
+export function problemsOf(kind: string, fields: string): string {
+  const indented = fields.replace(/^/gm, '  ')
+  const text = `name: demo\nkind: HTTPPipeline\nfilters:\n- name: it\n  kind: ${kind}\n${indented}\n`
+  const decoded = decodeDocument(text, objectKinds)
+  return decoded.ok ? '' : formatProblems(decoded.problems)
+}
