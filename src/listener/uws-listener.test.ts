@@ -448,6 +448,8 @@ it('refuses connections when the gate does', async () => {
   third.write(get('/'))
   await third.until(() => third.ended, 'the refusal')
   expect(third.text).toBe('')
+  await second.ask(get('/'), 'fine')
+  expect(held).toBe(2)
   first.destroy()
   const waiter = new Client(listener.port)
   waiter.write(get('/'))

@@ -60,9 +60,16 @@ export class UwsListener implements TrafficListener, ExchangeHome {
   ): UwsListener | null {
     const app = createApp()
     const made: { listener: UwsListener | null } = { listener: null }
+    let refusing = false
     const count = (res: UwsResponse, change: number): void => {
-      if (change < 0) gate.closed()
-      else if (!gate.opened()) res.close()
+      if (change < 0) {
+        // A refused connection is closed inside this very callback, and was never counted.
+        if (!refusing) gate.closed()
+      } else if (!gate.opened()) {
+        refusing = true
+        res.close()
+        refusing = false
+      }
     }
     app.filter(count)
     app.any('/*', (res, req) => (made.listener as UwsListener).#begin(res, req))
