@@ -50,7 +50,11 @@ export class SocketTable {
   readonly #entries = new Map<string, Entry>()
   readonly #ports: SocketPorts
   readonly #log: Logger
-  readonly #retired = new Set<TrafficListener>()
+  /**
+   * Listeners whose socket is closed and whose connections are still there, with the key they had:
+   * those connections are answered by whoever claims that key now.
+   */
+  readonly #retired = new Map<TrafficListener, string>()
   #draining = false
 
   constructor(ports: SocketPorts, log: Logger) {
@@ -119,7 +123,7 @@ export class SocketTable {
   get activeCount(): number {
     let count = 0
     for (const entry of this.#entries.values()) count += entry.listener?.activeCount ?? 0
-    for (const listener of this.#retired) count += listener.activeCount
+    for (const listener of this.#retired.keys()) count += listener.activeCount
     return count
   }
 
@@ -135,7 +139,7 @@ export class SocketTable {
   /** Ends everything at once: the thread is about to exit. */
   closeAll(): void {
     for (const entry of this.#entries.values()) entry.listener?.close()
-    for (const listener of this.#retired) listener.close()
+    for (const listener of this.#retired.keys()) listener.close()
     this.#entries.clear()
     this.#retired.clear()
   }
@@ -151,7 +155,11 @@ export class SocketTable {
   }
 
   #point(entry: Entry): void {
-    entry.listener?.setHandler(entry.claimants[0]?.handler ?? null)
+    const handler = entry.claimants[0]?.handler ?? null
+    entry.listener?.setHandler(handler)
+    if (this.#retired.size === 0) return
+    const text = keyText(entry.key)
+    for (const [listener, key] of this.#retired) if (key === text) listener.setHandler(handler)
   }
 
   async #open(entry: Entry): Promise<void> {
@@ -199,7 +207,7 @@ export class SocketTable {
     listener.setHandler(null)
     listener.stopAccepting()
     this.#ports.release(entry.key)
-    this.#retired.add(listener)
+    this.#retired.set(listener, keyText(entry.key))
     this.#log.info('listener closed', { host: entry.key.host, port: entry.key.port })
     this.#closeWhenDone(listener, 0)
   }

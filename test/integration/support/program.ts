@@ -20,6 +20,9 @@ function cleanEnv(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))
 }
 
+/** Of the output of a program, for the report of a failed test. */
+const REPORT_LINES = 60
+
 /** A process of ours, with all it printed. */
 export class Program {
   readonly name: string
@@ -74,10 +77,11 @@ export class Program {
     return within(`end of ${this.name}`, withinMs, this.ended)
   }
 
-  /** For the report of a failed test. */
+  /** The last it printed. */
   output(): string {
     const state = this.#isEnded ? 'ended' : `pid ${this.pid}`
-    return `--- ${this.name} (${state})\n${this.stdout}${this.stderr}`
+    const lines = `${this.stdout}${this.stderr}`.split('\n').slice(-REPORT_LINES)
+    return `--- ${this.name} (${state})\n${lines.join('\n')}`
   }
 }
 

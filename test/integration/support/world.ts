@@ -89,10 +89,8 @@ export class World {
   }
 
   report(): string {
-    return [
-      ...this.#programs.map((program) => program.output()),
-      ...this.#gateways.map((gateway) => `${gateway.program.output()}--- log\n${gateway.log}`),
-    ].join('\n')
+    const programs = [...this.#programs, ...this.#gateways.map((gateway) => gateway.program)]
+    return programs.map((program) => program.output()).join('\n')
   }
 }
 
