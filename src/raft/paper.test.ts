@@ -525,6 +525,22 @@ it('§4.2.2: a removed leader goes on, uncounted, until a majority knows, then s
   expect(only(drain(raft).messages, 'timeout-now')).toMatchObject([{ to: 2 }])
 })
 
+it('§4.2.2: a leader that was removed can be added again, and lead again', () => {
+  const nodes = [1, 2, 3].map((id) => node({ id }))
+  const [one, two] = nodes as [Raft, Raft, Raft]
+  one.campaign()
+  connect(nodes)
+  one.proposeConfChange({ changes: [{ op: 'remove', id: 1 }], transition: 'auto' })
+  connect(nodes)
+  expect(two.status()).toMatchObject({ role: 'leader', config: { voters: [2, 3] } })
+  two.proposeConfChange({ changes: [{ op: 'add-voter', id: 1 }], transition: 'auto' })
+  connect(nodes)
+  two.transferLeadership(1)
+  connect(nodes)
+  expect(one.status().role).toBe('leader')
+  expect(one.propose(data('x')).ok).toBe(true)
+})
+
 it('§4.2.3: who has a live leader hears of no election, and keeps its term', () => {
   const raft = node({ term: 2, checkQuorum: true })
   raft.step(append(2, 1, 1))
