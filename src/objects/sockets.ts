@@ -1,3 +1,4 @@
+import { systemTime, type Timers } from '../lib/clock.js'
 import type { ConnectionGate, TrafficHandler, TrafficListener } from '../listener/contract.js'
 import type { Logger } from '../telemetry/log.js'
 
@@ -42,6 +43,10 @@ interface Entry {
   opening: Promise<void> | null
 }
 
+/** How often a retired socket is looked at, and how long its idle connections may stay. */
+const RETIRED_CHECK_MS = 1_000
+const RETIRED_IDLE_MS = 15_000
+
 /**
  * The listen sockets of one worker, keyed by address, port and transport and not by object, so
  * that a change of an object never touches a socket that another generation wants as well.
@@ -55,11 +60,13 @@ export class SocketTable {
    * those connections are answered by whoever claims that key now.
    */
   readonly #retired = new Map<TrafficListener, string>()
+  readonly #timers: Timers
   #draining = false
 
-  constructor(ports: SocketPorts, log: Logger) {
+  constructor(ports: SocketPorts, log: Logger, timers: Timers = systemTime) {
     this.#ports = ports
     this.#log = log
+    this.#timers = timers
   }
 
   /** From this turn on `claimant` answers on `key`, unless an older server holds it. */
@@ -85,11 +92,14 @@ export class SocketTable {
   async reconcile(): Promise<void> {
     const openings: Promise<void>[] = []
     for (const [text, entry] of this.#entries) {
-      if (entry.claimants.length === 0) {
+      if (entry.opening !== null) {
+        // Also one that nobody wants now: a second claim beside it would be undone by its release.
+        openings.push(entry.opening)
+      } else if (entry.claimants.length === 0) {
         this.#entries.delete(text)
         this.#close(entry)
       } else if (entry.listener === null) {
-        if (entry.opening === null) entry.opening = this.#open(entry)
+        entry.opening = this.#open(entry)
         openings.push(entry.opening)
       }
     }
@@ -171,6 +181,7 @@ export class SocketTable {
       }
       const first = entry.claimants[0]
       if (first === undefined || this.#draining || !this.#isCurrent(entry)) {
+        if (first === undefined && this.#isCurrent(entry)) this.#entries.delete(keyText(entry.key))
         this.#ports.release(entry.key)
         return
       }
@@ -213,15 +224,14 @@ export class SocketTable {
   }
 
   #closeWhenDone(listener: TrafficListener, waitedMs: number): void {
-    const step = 1_000
-    setTimeout(() => {
+    this.#timers.after(RETIRED_CHECK_MS, () => {
       if (!this.#retired.has(listener)) return
-      if (listener.activeCount > 0 || waitedMs < 15_000) {
-        this.#closeWhenDone(listener, waitedMs + step)
+      if (listener.activeCount > 0 || waitedMs < RETIRED_IDLE_MS) {
+        this.#closeWhenDone(listener, waitedMs + RETIRED_CHECK_MS)
         return
       }
       this.#retired.delete(listener)
       listener.close()
-    }, step).unref()
+    })
   }
 }
