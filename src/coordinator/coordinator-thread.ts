@@ -98,6 +98,11 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
       case 'worker-stats':
         this.#actor?.tell(m)
         break
+      case 'inject-fault':
+        setImmediate(() => {
+          throw new Error('fault injected by a test')
+        })
+        break
       default:
         this.#forward(m, reply)
     }

@@ -30,6 +30,11 @@ export interface ReopenCoordinatorLogs {
   readonly type: 'reopen-logs'
 }
 
+/** Test-only: the thread is to throw outside any message. */
+export interface FailCoordinator {
+  readonly type: 'inject-fault'
+}
+
 /** What the root tells the coordinator, beside what the admin actor asks through it. */
 export type RootToCoordinator =
   | IntroduceWorker
@@ -37,6 +42,7 @@ export type RootToCoordinator =
   | WorkerStats
   | StopCoordinator
   | ReopenCoordinatorLogs
+  | FailCoordinator
   | ToCoordinator
 
 /** The coordinator has opened its store and loaded the registry. */

@@ -13,6 +13,7 @@ import { type LogOptions, type OpenLog, openFileLog, openLog } from '../telemetr
 import { type ProfileOptions, profilesOf, startProfiles } from '../telemetry/profile.js'
 import { VERSION } from '../version.js'
 import { CoordinatorHost } from './coordinator-host.js'
+import { FAULT_FILE_VARIABLE, type Fault, FaultDoor } from './fault-door.js'
 import { PortBroker } from './ports.js'
 import { SharedOwner } from './shared-owner.js'
 import { Workers } from './workers.js'
@@ -58,6 +59,7 @@ export class Root {
   readonly #started: Promise<void>
   #resolveStarted!: () => void
   #rejectStarted!: (error: Error) => void
+  readonly #faultDoor: FaultDoor | null
   #watching: Timer | null = null
   #stopping: Promise<void> | null = null
 
@@ -135,6 +137,11 @@ export class Root {
       ended: (worker) => this.#coordinator.tell({ type: 'worker-gone', worker }),
       stats: (worker, news) => this.#coordinator.tell({ type: 'worker-stats', worker, news }),
     })
+    const faultFile = process.env[FAULT_FILE_VARIABLE] ?? ''
+    this.#faultDoor =
+      faultFile === ''
+        ? null
+        : new FaultDoor(faultFile, this.#time, this.log, (fault) => this.#break(fault))
     this.#adminLog = options.disableAccessLog
       ? null
       : openFileLog({ ...this.#logOptions, file: join(this.#paths.logDir, 'admin_api.log') })
@@ -164,6 +171,7 @@ export class Root {
     this.#coordinator.start()
     this.#workers.start()
     this.#watch()
+    this.#faultDoor?.open()
     await this.#started
     await this.#admin.listen()
     this.log.info('ready', { traffic: options.trafficHost || 'all addresses' })
@@ -178,6 +186,7 @@ export class Root {
 
   async #stop(): Promise<void> {
     this.#watching?.cancel()
+    this.#faultDoor?.close()
     await Promise.all([
       this.#admin.close(this.#effective.options.drainTimeMs),
       this.#workers.drain(this.#effective.options.drainTimeMs),
@@ -216,6 +225,12 @@ export class Root {
       if (silent.length > 0) this.#panic(`worker ${silent.join(', ')} hangs`, null)
       else this.#watch()
     })
+  }
+
+  #break(fault: Fault): void {
+    const { how } = fault
+    if (fault.thread === 'coordinator') this.#coordinator.tell({ type: 'inject-fault' })
+    else this.#workers.ref(fault.worker)?.tell({ type: 'inject-fault', fault: how })
   }
 
   #panic(why: string, thrown: unknown): void {

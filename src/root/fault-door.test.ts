@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest'
+import { type Fault, parseFault } from './fault-door.js'
+
+it.each<[line: string, fault: Fault | null]>([
+  ['worker 0 throw', { thread: 'worker', worker: 0, how: 'throw' }],
+  ['worker 12 loop', { thread: 'worker', worker: 12, how: 'loop' }],
+  ['coordinator throw', { thread: 'coordinator', how: 'throw' }],
+  ['', null],
+  ['worker throw', null],
+  ['worker 0 throw ', null],
+  ['worker -1 throw', null],
+  ['worker 0 exit', null],
+  ['coordinator loop', null],
+  ['Coordinator throw', null],
+])('parseFault: %j', (line, fault) => {
+  expect(parseFault(line)).toEqual(fault)
+})
