@@ -1,7 +1,16 @@
 import { filterKinds } from '../../filters/registry.js'
 import { checkFlow, checkNames, checkTemplates } from '../../pipeline/check.js'
 import type { FilterSpec, PipelineSpec } from '../../pipeline/compile.js'
-import { checked, list, map, object, string, taggedUnion, urlName } from '../../spec/schema.js'
+import {
+  checked,
+  list,
+  map,
+  object,
+  type Schema,
+  string,
+  taggedUnion,
+  urlName,
+} from '../../spec/schema.js'
 import { defineObjectKind } from '../contract.js'
 import { filterKey } from './keys.js'
 
@@ -25,16 +34,10 @@ const fields = object({
 
 export type Spec = PipelineSpec
 
-const spec = [checkNames, check(checkFlow), check(checkTemplates)].reduce(
-  (schema, each) => checked(schema, each as never),
-  fields,
+const spec: Schema<Spec> = checked(
+  checked(checked(fields, checkNames), (pipeline) => checkFlow(pipeline, filterKinds)),
+  (pipeline) => checkTemplates(pipeline, filterKinds),
 )
-
-function check<R>(
-  of: (spec: PipelineSpec, kinds: typeof filterKinds) => R,
-): (spec: PipelineSpec) => R {
-  return (decoded) => of(decoded, filterKinds)
-}
 
 function keysOf(filters: readonly FilterSpec[], name: string, which: 'shared' | 'stats'): string[] {
   return filters.flatMap((filter) => {
@@ -47,7 +50,7 @@ export const httpPipeline = defineObjectKind<Spec>({
   kind: 'HTTPPipeline',
   category: 'pipeline',
   summary: 'Runs requests through an ordered set of filters.',
-  spec: spec as never,
+  spec,
   shared: (pipeline, name) => ({
     words: keysOf(pipeline.filters, name, 'shared'),
     caps: [],

@@ -1,5 +1,6 @@
 import {
   anything,
+  base64,
   boolean,
   checked,
   duration,
@@ -114,8 +115,8 @@ const spec = checked(
     }),
     https: boolean({ doc: 'Serve TLS.', default: false }),
     http3: boolean({ doc: 'Serve HTTP/3.', default: false }),
-    certBase64: string({ doc: 'Certificate, base64 of PEM; for `https`.', optional: true }),
-    keyBase64: string({ doc: 'Private key, base64 of PEM; for `https`.', optional: true }),
+    certBase64: base64({ doc: 'Certificate, base64 of PEM; for `https`.', optional: true }),
+    keyBase64: base64({ doc: 'Private key, base64 of PEM; for `https`.', optional: true }),
     cacheSize: integer({
       doc: 'Routes to remember; 0 for none.',
       min: 0,
@@ -133,7 +134,8 @@ const spec = checked(
       .map((field) => ({
         path: [field],
         message: `${field} is not supported by this release`,
-        hint: 'leave it out, or end TLS in front of the gateway',
+        hint:
+          field === 'tracing' ? 'leave it out' : 'leave it out, or end TLS in front of the gateway',
       })),
 )
 
