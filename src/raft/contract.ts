@@ -1,8 +1,8 @@
 import type { Config } from './config.js'
 import type { Faults } from './faults.js'
 import type {
+  Ballot,
   Entry,
-  HardState,
   LogPosition,
   Message,
   NodeId,
@@ -18,7 +18,9 @@ export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
 
 /** What the disk holds at start. */
 export interface StartState {
-  readonly hard: HardState
+  readonly ballot: Ballot
+  /** The last commit index written, or less; 0 when none is known. */
+  readonly commit: number
   readonly snapshot: SnapshotMeta
   /** The log behind the snapshot, without gap. */
   readonly entries: readonly Entry[]
@@ -83,9 +85,11 @@ export type TraceEvent =
 export interface AppendTask {
   /** Grows by one with each task; report it to `Raft.appended`. */
   readonly seq: number
-  readonly hard: HardState | null
+  readonly ballot: Ballot | null
   readonly snapshot: SnapshotMeta | null
   readonly entries: readonly Entry[]
+  /** Set when it advanced. On disk it must never be ahead of the entries it covers. */
+  readonly commit: number | null
   /** False: nothing in it must be durable before it is reported (a commit index, for example). */
   readonly sync: boolean
   /** To be sent once this task, and all before it, are done. */

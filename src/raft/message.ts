@@ -25,13 +25,11 @@ export interface Entry extends LogPosition {
   readonly change: ConfChange | null
 }
 
-/** What must survive a crash besides the log itself (Raft Figure 2, "Persistent state"). */
-export interface HardState {
+/** What must survive a crash besides the log (Figure 2, "Persistent state"). */
+export interface Ballot {
   readonly term: number
   /** Whom this node voted for in `term`, or {@link NONE}. */
   readonly vote: NodeId
-  /** Not needed for safety alone, but see the third duty in `raft.ts`. */
-  readonly commit: number
 }
 
 /** What the core knows of a snapshot: everything but its bytes. */

@@ -378,7 +378,7 @@ it.each<[name: string, message: Message, reply: Message['type']]>([
 it('§3.8: vote and term are in the write that the vote waits for', () => {
   const raft = node()
   raft.step(vote(3, 7, 1, 1))
-  expect(raft.ready()!.append!.hard).toEqual({ term: 7, vote: 3, commit: 1 })
+  expect(raft.ready()!.append!.ballot).toEqual({ term: 7, vote: 3 })
 })
 
 it('§3.8: a restarted node remembers its vote', () => {

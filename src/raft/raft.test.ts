@@ -45,8 +45,26 @@ it.each<[name: string, over: Partial<RaftOptions>, message: string]>([
   expect(() => new Raft(options)).toThrow(message)
 })
 
-it('a write torn after the hard state leaves a commit index that is cut', () => {
-  expect(node({ log: [1], commit: 9 }).status()).toMatchObject({ commit: 2, lastIndex: 2 })
+it('a commit index without the entries it covers is a disk that broke its word', () => {
+  expect(() => node({ log: [1], commit: 9 })).toThrow('marks do not fit')
+})
+
+it('a log with two changes of configuration proves that the first is committed', () => {
+  const add = (index: number, id: number) => ({
+    ...entry(index, 2),
+    change: { changes: [{ op: 'add-voter' as const, id }], transition: 'auto' as const },
+  })
+  const entries = [entry(2, 2), add(3, 4), entry(4, 2), add(5, 5)]
+  const raft = new Raft({
+    id: 1,
+    start: { ...foundingStart([1, 2, 3]), ballot: { term: 2, vote: 0 }, entries },
+    random: () => 0,
+  })
+  expect(raft.status().commit).toBe(3)
+  raft.campaign()
+  expect(raft.status().role).toBe('follower') // not before it is applied
+  drain(raft)
+  expect(raft.status().config.voters).toEqual([1, 2, 3, 4])
 })
 
 it('an empty node waits, whatever the time', () => {
@@ -234,7 +252,8 @@ it('a snapshot describes what is applied, and the log is cut no further', () => 
 
 it('a log that began without a snapshot serves, and takes members once it has one', () => {
   const start = {
-    hard: { term: 3, vote: 1, commit: 3 },
+    ballot: { term: 3, vote: 1 },
+    commit: 3,
     snapshot: { index: 0, term: 0, config: configOf([1]) },
     entries: [entry(1, 1), entry(2, 1), entry(3, 2)],
   }
@@ -292,12 +311,12 @@ it('a commit index alone is written without a sync, one that changes the configu
   drain(raft)
   raft.step(accept(2, 2, 3))
   const plain = raft.ready()!
-  expect(plain.append).toMatchObject({ sync: false, hard: { commit: 3 } })
+  expect(plain.append).toMatchObject({ sync: false, ballot: null, commit: 3 })
   raft.advance(plain)
   raft.proposeConfChange({ changes: [{ op: 'add-learner', id: 4 }], transition: 'auto' })
   drain(raft)
   raft.step(accept(2, 2, 4))
-  expect(raft.ready()!.append).toMatchObject({ sync: true, hard: { commit: 4 } })
+  expect(raft.ready()!.append).toMatchObject({ sync: true, commit: 4 })
 })
 
 it('an idle node has nothing to write', () => {

@@ -6,7 +6,7 @@
  *
  * ## The caller's duties, in order
  *
- * 1. **Start** with what the disk holds: hard state, newest snapshot, the log after it. A cluster
+ * 1. **Start** with what the disk holds: ballot, commit index, newest snapshot, the log after it. A cluster
  *    is founded by giving every first member the same {@link foundingSnapshot}, position 1@1, so
  *    that whoever joins later with an empty disk ({@link EMPTY_START}) always gets a snapshot, and
  *    with it the configuration. (A log that began at index 1 without a snapshot, and whose
@@ -18,12 +18,13 @@
  *    {@link Raft.ready} until it returns null. What came between two calls of it is batched.
  * 3. For each {@link Ready}, in this order:
  *    a. send `messages`, at once: they may overtake the disk;
- *    b. hand `append` to the disk. Appends are written in the order given: hard state first, then
- *       the snapshot (it replaces log and state machine), then the entries (the first one replaces
- *       whatever is stored at its index and behind it). When `sync` is set they must be durable;
- *       several may share one sync. Only then, and in order, send `append.messages` and call
- *       {@link Raft.appended}. Hard state before entries matters: a stored change of configuration
- *       must never lack the commit index that says the one before it was applied;
+ *    b. hand `append` to the disk. Appends are written in the order given, and within one: ballot,
+ *       snapshot (it replaces log and state machine), entries (the first one replaces whatever is
+ *       stored at its index and behind it), commit index. A crash may cut anywhere, but must not
+ *       leave a later part without an earlier one; above all, a commit index must not be on disk
+ *       without the entries it covers. When `sync` is set all of it must be durable; several
+ *       appends may share one sync. Only then, and in order, send `append.messages` and call
+ *       {@link Raft.appended};
  *    c. begin each of `transfers`: send the bytes of that snapshot (`snapshot-transfer.ts`), have
  *       the far side step the message once it holds them all, and call
  *       {@link Raft.reportSnapshot} when the transfer ends either way;
@@ -74,9 +75,9 @@ import { type Faults, NO_FAULTS } from './faults.js'
 import {
   type AppendReply,
   type AppendRequest,
+  type Ballot,
   type Entry,
   entryBytes,
-  type HardState,
   type Heartbeat,
   type HeartbeatReply,
   isUpToDate,
@@ -129,9 +130,9 @@ export type {
   TraceEvent,
 } from './contract.js'
 export {
+  type Ballot,
   type Entry,
   entryBytes,
-  type HardState,
   type LogPosition,
   type Message,
   NONE,
@@ -150,7 +151,8 @@ export {
 
 /** Where a node with an empty disk starts: it belongs to no configuration and waits for a leader. */
 export const EMPTY_START: StartState = {
-  hard: { term: 0, vote: NONE, commit: 0 },
+  ballot: { term: 0, vote: NONE },
+  commit: 0,
   snapshot: { index: 0, term: 0, config: EMPTY_CONFIG },
   entries: [],
 }
@@ -163,7 +165,7 @@ export function foundingSnapshot(voters: readonly NodeId[]): SnapshotMeta {
 /** How the founding snapshot is started from: the same on every first member. */
 export function foundingStart(voters: readonly NodeId[]): StartState {
   const snapshot = foundingSnapshot(voters)
-  return { hard: { term: 1, vote: NONE, commit: 1 }, snapshot, entries: [] }
+  return { ballot: { term: 1, vote: NONE }, commit: 1, snapshot, entries: [] }
 }
 
 /**
@@ -182,7 +184,7 @@ interface WriteMark {
   /** Last index on disk after it; -1 when it does not touch the log. */
   readonly last: number
   readonly snapshot: SnapshotMeta | null
-  readonly hard: HardState | null
+  readonly ballot: Ballot | null
 }
 
 type Campaign = 'pre-vote' | 'vote' | 'transfer'
@@ -246,8 +248,9 @@ export class Raft {
   #handedSeq = 0
   #syncSeq = 0
   #appendedSeq = 0
-  #handedHard: HardState
-  #durableHard: HardState
+  #handedBallot: Ballot
+  #durableBallot: Ballot
+  #handedCommit: number
   #handedSoft: SoftState
 
   constructor(options: RaftOptions) {
@@ -277,19 +280,15 @@ export class Raft {
     this.#faults = options.faults ?? NO_FAULTS
     this.#ownReads = new OwnReads(this.#readsMax, options.random(0x1_0000_0000))
 
-    this.#term = start.hard.term
-    this.#vote = start.hard.vote
+    this.#term = start.ballot.term
+    this.#vote = start.ballot.vote
     this.#config = start.snapshot.config
     this.#snapshot = start.snapshot
     this.#log = new RaftLog(
       {
         base: { index: start.snapshot.index, term: start.snapshot.term },
         entries: start.entries,
-        // A write torn after the hard state leaves a commit index behind the log's end.
-        commit: Math.max(
-          Math.min(start.hard.commit, start.entries.at(-1)?.index ?? 0),
-          start.snapshot.index,
-        ),
+        commit: Math.max(start.commit, start.snapshot.index, provenCommit(start.entries)),
         applied: start.snapshot.index,
       },
       this.#faults,
@@ -298,8 +297,9 @@ export class Raft {
       this.#term >= this.#log.last.term,
       () => `term ${this.#term} is older than the log's last entry, of term ${this.#log.last.term}`,
     )
-    this.#handedHard = this.#hard()
-    this.#durableHard = this.#handedHard
+    this.#handedBallot = this.#ballot()
+    this.#durableBallot = this.#handedBallot
+    this.#handedCommit = this.#log.commit
     this.#handedSoft = this.#soft()
     this.#drawTimeout()
   }
@@ -1126,38 +1126,41 @@ export class Raft {
   #takeAppend(): AppendTask | null {
     const snapshot = this.#log.takeSnapshot()
     const entries = this.#log.takeUnwritten()
-    const hard = this.#hard()
-    const old = this.#handedHard
-    const voteChanged = hard.term !== old.term || hard.vote !== old.vote
-    const hardChanged = voteChanged || hard.commit !== old.commit
+    const ballot = this.#ballot()
+    const { term, vote } = this.#handedBallot
+    const ballotChanged = ballot.term !== term || ballot.vote !== vote
+    const { commit } = this.#log
+    const commitChanged = commit > this.#handedCommit
     // That a change of configuration is committed must be as durable as the votes it governs.
-    const configChanged = this.#log.changesConfig(old.commit, hard.commit)
-    const sync = entries.length > 0 || snapshot !== null || voteChanged || configChanged
+    const configChanged = this.#log.changesConfig(this.#handedCommit, commit)
+    const sync = entries.length > 0 || snapshot !== null || ballotChanged || configChanged
     let messages: Message[] = []
     const settled = !sync && this.#appendedSeq >= this.#syncSeq
     if (settled || this.#faults.replyBeforeDurable === true) this.#outbox.push(...this.#held)
     else messages = this.#held
     this.#held = []
-    if (!sync && !hardChanged && messages.length === 0) return null
+    if (!sync && !commitChanged && messages.length === 0) return null
 
     this.#handedSeq += 1
     const seq = this.#handedSeq
     if (sync) this.#syncSeq = seq
-    this.#handedHard = hard
-    const handed = hardChanged ? hard : null
+    this.#handedBallot = ballot
+    this.#handedCommit = commit
+    const handed = ballotChanged ? ballot : null
     this.#writes.push({
       seq,
       first: snapshot !== null ? 0 : (entries[0]?.index ?? Number.POSITIVE_INFINITY),
       last: entries.at(-1)?.index ?? snapshot?.index ?? -1,
       snapshot,
-      hard: handed,
+      ballot: handed,
     })
     const forgetful = this.#faults.voteNotPersisted === true && handed !== null
     return {
       seq,
-      hard: forgetful ? { ...handed, vote: NONE } : handed,
+      ballot: forgetful ? { ...handed, vote: NONE } : handed,
       snapshot,
       entries,
+      commit: commitChanged ? commit : null,
       sync,
       messages,
     }
@@ -1173,7 +1176,7 @@ export class Raft {
     while (this.#writes.length > 0 && this.#writes[0]!.seq <= seq) {
       const write = this.#writes.shift()!
       if (write.last >= 0) last = write.last
-      if (write.hard !== null) this.#durableHard = write.hard
+      if (write.ballot !== null) this.#durableBallot = write.ballot
       if (write.snapshot !== null) installed.push(write.snapshot)
     }
     // A later task may still replace some of it on disk.
@@ -1182,7 +1185,7 @@ export class Raft {
     for (const meta of installed) this.#log.snapshotInstalled(meta)
 
     if (this.#role === 'leader') this.#acknowledgeOwn()
-    const { term, vote } = this.#durableHard
+    const { term, vote } = this.#durableBallot
     if (this.#role === 'candidate' && term === this.#term && vote === this.id) {
       this.#countVote(this.id, true)
     }
@@ -1213,8 +1216,8 @@ export class Raft {
     if (this.#mayCampaign()) this.#campaign('transfer')
   }
 
-  #hard(): HardState {
-    return { term: this.#term, vote: this.#vote, commit: this.#log.commit }
+  #ballot(): Ballot {
+    return { term: this.#term, vote: this.#vote }
   }
 
   #soft(): SoftState {
@@ -1378,6 +1381,22 @@ export class Raft {
   setElectionTimeoutForTest(ticks: number): void {
     this.#electionTimeout = ticks
   }
+}
+
+/**
+ * What a log proves to be committed: a change of configuration is proposed only when the one before
+ * it is applied. A node that lost the commit index in a crash, but holds the later change, would
+ * otherwise campaign in a configuration two steps behind, whose majorities need not overlap.
+ */
+function provenCommit(entries: readonly Entry[]): number {
+  let last = 0
+  let proven = 0
+  for (const { index, change } of entries) {
+    if (change === null) continue
+    proven = last
+    last = index
+  }
+  return proven
 }
 
 /** What a refused voter may not do; what a leader does is not up to one follower's opinion. */

@@ -40,11 +40,8 @@ export function node(shape: NodeShape = {}): Raft {
     random: () => 0,
     ...shape,
     start: {
-      hard: {
-        term: shape.term ?? log.at(-1) ?? 1,
-        vote: shape.vote ?? NONE,
-        commit: shape.commit ?? 1,
-      },
+      ballot: { term: shape.term ?? log.at(-1) ?? 1, vote: shape.vote ?? NONE },
+      commit: shape.commit ?? 1,
       snapshot: { index: 1, term: 1, config },
       entries,
     },

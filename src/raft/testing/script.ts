@@ -228,7 +228,8 @@ export class ScriptCluster {
     }
     for (const id of added) {
       this.#addNode(id, {
-        hard: { term: 1, vote: NONE, commit: index },
+        ballot: { term: 1, vote: NONE },
+        commit: index,
         snapshot: { index, term: 1, config },
         entries: [],
       })
@@ -401,11 +402,12 @@ function describeEntry(entry: Entry): string {
   return `${at} {${words.join(' ')}${transition === 'auto' ? '' : ` ${transition}`}}`
 }
 
-function describeTask({ hard, snapshot, entries, sync }: AppendTask): string {
+function describeTask({ ballot, snapshot, entries, commit, sync }: AppendTask): string {
   const parts: string[] = []
-  if (hard !== null) parts.push(`term ${hard.term} vote ${hard.vote} commit ${hard.commit}`)
+  if (ballot !== null) parts.push(`term ${ballot.term} vote ${ballot.vote}`)
   if (snapshot !== null) parts.push(`snapshot ${snapshot.index}@${snapshot.term}`)
   parts.push(...entries.map(describeEntry))
+  if (commit !== null) parts.push(`commit ${commit}`)
   if (parts.length === 0) parts.push('nothing')
   return `${parts.join(', ')}${sync ? '' : ' (no sync)'}`
 }

@@ -1,4 +1,4 @@
-import type { AppendTask, Entry, HardState, SnapshotMeta, StartState } from '../raft.js'
+import type { AppendTask, Ballot, Entry, SnapshotMeta, StartState } from '../raft.js'
 
 /** A snapshot with its bytes. */
 export interface StoredSnapshot {
@@ -7,15 +7,17 @@ export interface StoredSnapshot {
 }
 
 interface Image {
-  hard: HardState
+  ballot: Ballot
+  commit: number
   snapshot: StoredSnapshot
   entries: Entry[]
 }
 
 type Op =
-  | { readonly hard: HardState }
+  | { readonly ballot: Ballot }
   | { readonly snapshot: StoredSnapshot }
   | { readonly entry: Entry }
+  | { readonly commit: number }
 
 /**
  * A disk that forgets: what was written but not synced survives a crash only up to some point, in
@@ -27,7 +29,8 @@ export class SimDisk {
 
   constructor(start: StartState, bytes: Uint8Array) {
     this.#image = {
-      hard: start.hard,
+      ballot: start.ballot,
+      commit: start.commit,
       snapshot: { meta: start.snapshot, bytes },
       entries: [...start.entries],
     }
@@ -39,12 +42,13 @@ export class SimDisk {
 
   /** Writes a task; `received` are the bytes of the snapshot in it, if there is one. */
   write(task: AppendTask, received: Uint8Array | null): void {
-    if (task.hard !== null) this.#unsynced.push({ hard: task.hard })
+    if (task.ballot !== null) this.#unsynced.push({ ballot: task.ballot })
     if (task.snapshot !== null) {
       if (received === null) throw new Error('a snapshot without bytes was to be installed')
       this.#unsynced.push({ snapshot: { meta: task.snapshot, bytes: received } })
     }
     for (const entry of task.entries) this.#unsynced.push({ entry })
+    if (task.commit !== null) this.#unsynced.push({ commit: task.commit })
     if (task.sync) this.sync()
   }
 
@@ -76,9 +80,10 @@ export class SimDisk {
   }
 
   start(): StartState {
-    const { hard, snapshot, entries } = this.#image
+    const { ballot, commit, snapshot, entries } = this.#image
     return {
-      hard: { ...hard, commit: Math.max(hard.commit, snapshot.meta.index) },
+      ballot,
+      commit,
       snapshot: snapshot.meta,
       entries: [...entries],
     }
@@ -86,7 +91,8 @@ export class SimDisk {
 
   #apply(op: Op): void {
     const image = this.#image
-    if ('hard' in op) image.hard = op.hard
+    if ('ballot' in op) image.ballot = op.ballot
+    else if ('commit' in op) image.commit = op.commit
     else if ('snapshot' in op) {
       image.snapshot = op.snapshot
       image.entries = []
