@@ -4,19 +4,22 @@ import type { Faults } from './faults.js'
 import { RaftAssertionError } from './raft.js'
 import { SafetyViolation } from './testing/checker.js'
 import { type ClusterOptions, SimCluster, type Weather } from './testing/cluster.js'
+import type { DiskFault } from './testing/sim-disk.js'
 
-type Shape = Partial<Omit<ClusterOptions, 'random' | 'weather' | 'faults'>>
+type Shape = Partial<Omit<ClusterOptions, 'random' | 'weather' | 'faults' | 'diskFault'>>
+
+type Bug = { faults?: Faults; diskFault?: DiskFault }
 
 /** What was noticed in one run, or null. */
-function run(seed: number, faults: Faults, weather: Partial<Weather>, shape: Shape): string | null {
+function run(seed: number, bug: Bug, weather: Partial<Weather>, shape: Shape): string | null {
   const prng = new Prng(seed)
   const random = (below: number) => prng.below(below)
   const cluster = new SimCluster({
     nodes: 3 + prng.below(3),
     ...shape,
+    ...bug,
     random,
     weather,
-    faults,
   })
   try {
     for (let tick = 0; tick < 500; tick++) cluster.tick()
@@ -56,13 +59,32 @@ it.each<[bug: keyof Faults, first: number, weather: Partial<Weather>, shape: Sha
   ['jointNewHalfOnly', 57, {}, {}],
   ['confChangeOverlap', 9, {}, {}],
 ])('a bug is noticed: %s', (bug, first, weather, shape) => {
+  expectNoticed({ faults: { [bug]: true } }, first, weather, shape)
+})
+
+const stormy: Partial<Weather> = { crash: 60, downTicksMax: 3, diskTicksMax: 8 }
+
+it.each<[fault: DiskFault, first: number, weather: Partial<Weather>, shape: Shape]>([
+  ['commit-first', 4, stormy, {}],
+  ['ballot-last', 282, { ...stormy, meddle: 200 }, unasked],
+  ['sync-lies', 1, stormy, {}],
+])(
+  'a caller that breaks its duty to the disk is noticed: %s',
+  (diskFault, first, weather, shape) => {
+    expectNoticed({ diskFault }, first, weather, shape)
+  },
+)
+
+function expectNoticed(bug: Bug, first: number, weather: Partial<Weather>, shape: Shape): void {
   for (let seed = first; seed < first + 300; seed++) {
-    const noticed = run(seed, { [bug]: true }, weather, shape)
+    const noticed = run(seed, bug, weather, shape)
     if (noticed === null) continue
-    if (process.env['SHOW'] !== undefined) console.log(`${bug} seed ${seed}: ${noticed}`)
+    if (process.env['SHOW'] !== undefined) {
+      console.log(`${JSON.stringify(bug)} seed ${seed}: ${noticed}`)
+    }
     // And it was the bug that was noticed, not something else.
     expect(run(seed, {}, weather, shape)).toBeNull()
     return
   }
-  expect.fail(`${bug} was not noticed`)
-})
+  expect.fail(`${JSON.stringify(bug)} was not noticed`)
+}

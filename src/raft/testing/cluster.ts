@@ -21,7 +21,7 @@ import {
   SnapshotSender,
 } from '../snapshot-transfer.js'
 import { Checker, SafetyViolation } from './checker.js'
-import { SimDisk } from './sim-disk.js'
+import { type DiskFault, SimDisk } from './sim-disk.js'
 
 /** Chances are in per mille of a tick, unless named otherwise. */
 export interface Weather {
@@ -84,6 +84,7 @@ export interface ClusterOptions {
   readonly nodesMax?: number
   readonly weather?: Partial<Weather>
   readonly faults?: Faults
+  readonly diskFault?: DiskFault
   readonly preVote?: boolean
   readonly checkQuorum?: boolean
   /** Default 150: about four entries; 1 makes each entry its own append. */
@@ -396,7 +397,7 @@ export class SimCluster {
   #addNode(id: NodeId, start: StartState): void {
     const node: Node = {
       id,
-      disk: new SimDisk(start, encodeState(start.snapshot.index)),
+      disk: new SimDisk(start, encodeState(start.snapshot.index), this.#options.diskFault ?? null),
       raft: null,
       backAt: 0,
       diskTicksMax: 0,

@@ -20,14 +20,22 @@ type Op =
   | { readonly commit: number }
 
 /**
+ * Ways to break the duties of whoever writes: the commit index before the entries, the ballot after
+ * them, a sync that does nothing.
+ */
+export type DiskFault = 'commit-first' | 'ballot-last' | 'sync-lies'
+
+/**
  * A disk that forgets: what was written but not synced survives a crash only up to some point, in
  * the order of writing, and that point may lie within a task.
  */
 export class SimDisk {
   readonly #image: Image
+  readonly #fault: DiskFault | null
   #unsynced: Op[] = []
 
-  constructor(start: StartState, bytes: Uint8Array) {
+  constructor(start: StartState, bytes: Uint8Array, fault: DiskFault | null = null) {
+    this.#fault = fault
     this.#image = {
       ballot: start.ballot,
       commit: start.commit,
@@ -42,14 +50,18 @@ export class SimDisk {
 
   /** Writes a task; `received` are the bytes of the snapshot in it, if there is one. */
   write(task: AppendTask, received: Uint8Array | null): void {
-    if (task.ballot !== null) this.#unsynced.push({ ballot: task.ballot })
+    const ballot: Op[] = task.ballot === null ? [] : [{ ballot: task.ballot }]
+    const commit: Op[] = task.commit === null ? [] : [{ commit: task.commit }]
+    if (this.#fault !== 'ballot-last') this.#unsynced.push(...ballot)
+    if (this.#fault === 'commit-first') this.#unsynced.push(...commit)
     if (task.snapshot !== null) {
       if (received === null) throw new Error('a snapshot without bytes was to be installed')
       this.#unsynced.push({ snapshot: { meta: task.snapshot, bytes: received } })
     }
     for (const entry of task.entries) this.#unsynced.push({ entry })
-    if (task.commit !== null) this.#unsynced.push({ commit: task.commit })
-    if (task.sync) this.sync()
+    if (this.#fault !== 'commit-first') this.#unsynced.push(...commit)
+    if (this.#fault === 'ballot-last') this.#unsynced.push(...ballot)
+    if (task.sync && this.#fault !== 'sync-lies') this.sync()
   }
 
   sync(): void {
