@@ -6,16 +6,17 @@
  *
  * ## The caller's duties, in order
  *
- * 1. **Start** with what the disk holds: ballot, commit index, newest snapshot, the log after it. A cluster
- *    is founded by giving every first member the same {@link foundingSnapshot}, position 1@1, so
- *    that whoever joins later with an empty disk ({@link EMPTY_START}) always gets a snapshot, and
- *    with it the configuration. (A log that began at index 1 without a snapshot, and whose
- *    configuration is known from elsewhere, is opened with a snapshot at 0@0 that names it; nobody
- *    can join before a real one is taken.) A node that lost its disk is a new node with a new id.
+ * 1. **Start** with what the disk holds: ballot, commit index, newest snapshot and the log after it.
+ *    A cluster is founded by giving every first member the same {@link foundingSnapshot}, position
+ *    1@1, so that whoever joins later with an empty disk ({@link EMPTY_START}) always gets a
+ *    snapshot, and with it the configuration. (A log that began at index 1 without a snapshot, and
+ *    whose configuration is known from elsewhere, is opened with a snapshot at 0@0 that names it;
+ *    nobody can join before a real one is taken.) A node that lost its disk is a new node with a
+ *    new id.
  * 2. **Feed** it: {@link Raft.step} for each message (`from` must be the authenticated peer; what
- *    was decoded passes {@link messageProblem} first),
- *    {@link Raft.tick} at a steady rate, {@link Raft.propose} and the rest as wanted. Then call
- *    {@link Raft.ready} until it returns null. What came between two calls of it is batched.
+ *    was decoded passes {@link messageProblem} first), {@link Raft.tick} at a steady rate,
+ *    {@link Raft.propose} and the rest as wanted. Then call {@link Raft.ready} until it returns
+ *    null. What came between two calls of it is batched.
  * 3. For each {@link Ready}, in this order:
  *    a. send `messages`, at once: they may overtake the disk;
  *    b. hand `append` to the disk. Appends are written in the order given, and within one: ballot,
