@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { printConfig, readOptions } from './options/options.js'
+import { type Effective, printConfig, readOptions } from './options/options.js'
 import { Root } from './root/root.js'
 import { VERSION } from './version.js'
 
@@ -15,10 +15,11 @@ else if (outcome.type === 'refused') {
 } else {
   for (const notice of outcome.notices) process.stderr.write(`easegress-server: ${notice}\n`)
   if (outcome.options.printConfig) process.stdout.write(printConfig(outcome))
-  await run(new Root(outcome))
+  await run(outcome)
 }
 
-async function run(root: Root): Promise<void> {
+async function run(effective: Effective): Promise<void> {
+  const root = create(effective)
   const stop = (): void => {
     root.stop().then(
       () => process.exit(0),
@@ -36,6 +37,16 @@ async function run(root: Root): Promise<void> {
   } catch (thrown) {
     process.stderr.write(`easegress-server: ${(thrown as Error).message}\n`)
     await root.stop()
+    process.exit(1)
+  }
+}
+
+/** Makes the folders and opens the logs; what the system refuses is said in a sentence. */
+function create(effective: Effective): Root {
+  try {
+    return new Root(effective)
+  } catch (thrown) {
+    process.stderr.write(`easegress-server: cannot start: ${(thrown as Error).message}\n`)
     process.exit(1)
   }
 }

@@ -6,7 +6,7 @@ import type { Answer, Body, Call } from './call.js'
 /** What a write may take beyond a read: the coordinator waits so long for the workers. */
 const WRITE_EXTRA_MS = 5_000
 
-/** After these it is unknown whether a write took effect, unless `detail.taken` is false. */
+/** After these it is unknown whether a write took effect, unless the detail says that it did not. */
 const UNKNOWN_OUTCOME: ReadonlySet<ErrorCode> = new Set([
   'TIMEOUT',
   'INTERNAL',
@@ -33,7 +33,8 @@ export async function askToWrite<Q extends Asked<ToCoordinator>>(
     return await call.around.coordinator.ask(message, timeoutMs)
   } catch (thrown) {
     const error = GatewayError.from(thrown)
-    if (!UNKNOWN_OUTCOME.has(error.code) || error.detail['taken'] === false) throw error
+    const { taken, outcome } = error.detail
+    if (!UNKNOWN_OUTCOME.has(error.code) || taken === false || outcome === 'none') throw error
     const text = `${error.message}; it is unknown whether the change was made`
     throw new GatewayError(error.code, text, error.detail, { cause: error })
   }

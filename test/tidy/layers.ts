@@ -61,7 +61,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'http',
     'root',
   ],
-  root: ['actor', 'admin', 'kinds', 'options', 'protocol', 'shared'], // supervises threads
+  root: ['actor', 'admin', 'kinds', 'options', 'protocol', 'shared', 'store'], // supervises threads
 }
 
 /** Each of these packages is imported by one folder alone. */

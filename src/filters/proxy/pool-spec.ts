@@ -1,5 +1,6 @@
 import {
   checked,
+  duration,
   integer,
   list,
   object,
@@ -60,6 +61,10 @@ const fields = object({
   }),
   servers: list(server, { doc: 'The back ends.', default: [] }),
   loadBalance,
+  responseTimeout: duration({
+    doc: 'Longest wait for the head of a response, then 504; `0s` for none. Not in Easegress.',
+    default: '60s',
+  }),
   filter: later('Requests that the pool takes; not for the main pool.'),
   serviceRegistry: later('Registry to look the service up in.'),
   serviceName: later('Service to look up.'),

@@ -33,7 +33,10 @@ export class Pool {
     this.#servers = specs.map(({ url }) => {
       const origin = parseServerUrl(url) as ServerUrl // the kind has checked it
       // As in Easegress, certificates of back ends are not verified in the v1 dialect.
-      const server = this.client.acquire(origin, { tls: INSECURE })
+      const server = this.client.acquire(origin, {
+        responseTimeoutMs: spec.responseTimeout,
+        tls: INSECURE,
+      })
       return { server, pathPrefix: origin.pathPrefix }
     })
     const { words, base } = context.words(turnsKey(name, spec))

@@ -49,6 +49,8 @@ class HttpServer implements RuntimeObject, TrafficHandler {
   }
 
   handle(ex: Exchange): void {
+    // The address can be had only while the connection is: read now what the log will need.
+    if (this.#env.accessLog !== null) void ex.realIp
     const route = this.#router.route(ex)
     if (typeof route === 'number') {
       ex.pattern = NO_ROUTE
