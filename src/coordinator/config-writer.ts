@@ -2,7 +2,8 @@ import type { Reply } from '../actor/actor.js'
 import { GatewayError } from '../lib/errors.js'
 import { type ConfigVersion, isNewer } from '../protocol/version.js'
 import type { Outcome, Store, TxnResult } from '../store/contract.js'
-import { type Plan, planWrite, type Write } from './plan.js'
+import { HISTORY_BOUNDS, type HistoryBounds, type Plan, planWrite, type Write } from './plan.js'
+import { VERSION_KEY } from './record.js'
 import type { Registry } from './registry.js'
 
 /** A write on its way, and whoever waits for it. */
@@ -24,6 +25,8 @@ export interface ConfigWriterPorts {
   readonly store: Store
   readonly registry: Registry
   nowMs(): number
+  /** Default: {@link HISTORY_BOUNDS}. */
+  readonly history?: HistoryBounds
   /** The outcome of a transaction comes back through the actor's mailbox. */
   finished(commit: Commit, outcome: Outcome<TxnResult>): void
   written(written: Written): void
@@ -39,6 +42,16 @@ export interface Commit {
 const QUEUE_MAX = 1_024
 const ATTEMPTS_MAX = 10
 
+type State =
+  | { readonly type: 'idle' }
+  | { readonly type: 'committing' }
+  /** Committed, but not yet seen by the registry. */
+  | { readonly type: 'applying'; readonly commit: Commit }
+  /** Another writer was faster; its write, of that revision, is not yet seen by the registry. */
+  | { readonly type: 'behind'; readonly commit: Commit; readonly revision: number }
+
+const IDLE: State = { type: 'idle' }
+
 /**
  * The one writer of configuration on this node: takes writes in order, one transaction each, every
  * one planned against a registry that shows all writes before it.
@@ -46,9 +59,7 @@ const ATTEMPTS_MAX = 10
 export class ConfigWriter {
   readonly #ports: ConfigWriterPorts
   readonly #queue: PendingWrite[] = []
-  #current: Commit | null = null
-  /** Committed, but not yet seen by the registry. */
-  #seen: { readonly commit: Commit; readonly version: ConfigVersion } | null = null
+  #state: State = IDLE
 
   constructor(ports: ConfigWriterPorts) {
     this.#ports = ports
@@ -56,7 +67,9 @@ export class ConfigWriter {
 
   submit(pending: PendingWrite): void {
     if (this.#queue.length >= QUEUE_MAX) {
-      pending.reply.fail(new GatewayError('OVERLOADED', 'too many writes wait, try again later'))
+      const detail = { outcome: 'none' }
+      const message = 'too many writes wait, try again later'
+      pending.reply.fail(new GatewayError('OVERLOADED', message, detail))
       return
     }
     this.#queue.push(pending)
@@ -65,43 +78,43 @@ export class ConfigWriter {
 
   /** What `write` would do as things stand. */
   plan(write: Write): Plan {
-    return planWrite(write, this.#ports.registry, this.#ports.nowMs())
+    const { store, registry, history = HISTORY_BOUNDS } = this.#ports
+    return planWrite(write, registry, this.#ports.nowMs(), { limits: store.limits(), history })
   }
 
   /** The registry shows more than before. */
   onChanged(): void {
-    const seen = this.#seen
-    if (seen === null || isNewer(seen.version, this.#ports.registry.version)) return
-    const { pending, plan } = seen.commit
-    this.#seen = null
-    this.#ports.written({
-      pending,
-      version: plan.to,
-      created: plan.created,
-      changed: plan.changed,
-    })
+    const { registry, written } = this.#ports
+    const state = this.#state
+    if (state.type === 'applying') {
+      const { pending, plan } = state.commit
+      if (isNewer(plan.to, registry.version)) return
+      this.#state = IDLE
+      written({ pending, version: plan.to, created: plan.created, changed: plan.changed })
+    } else if (state.type === 'behind') {
+      if (registry.versionRevision < state.revision) return
+      this.#state = IDLE
+      this.#start(state.commit.pending, state.commit.attempt + 1)
+    }
     this.#next()
   }
 
   /** The store has answered. */
   onOutcome(commit: Commit, outcome: Outcome<TxnResult>): void {
-    this.#current = null
-    if (!outcome.ok) {
-      commit.pending.reply.fail(outcome.error)
-      this.#next()
-    } else if (outcome.value.succeeded) {
-      this.#seen = { commit, version: commit.plan.to }
-      this.onChanged()
-    } else if (commit.attempt < ATTEMPTS_MAX) this.#start(commit.pending, commit.attempt + 1)
-    else {
+    this.#state = IDLE
+    if (!outcome.ok) commit.pending.reply.fail(outcome.error)
+    else if (outcome.value.succeeded) this.#state = { type: 'applying', commit }
+    else if (commit.attempt < ATTEMPTS_MAX) {
+      this.#state = { type: 'behind', commit, revision: versionRevision(outcome.value) }
+    } else {
       const message = 'the configuration kept changing meanwhile, try again'
-      commit.pending.reply.fail(new GatewayError('OVERLOADED', message))
-      this.#next()
+      commit.pending.reply.fail(new GatewayError('OVERLOADED', message, { outcome: 'none' }))
     }
+    this.onChanged()
   }
 
   #next(): void {
-    while (this.#current === null && this.#seen === null) {
+    while (this.#state.type === 'idle') {
       const pending = this.#queue.shift()
       if (pending === undefined) return
       this.#start(pending, 1)
@@ -117,8 +130,15 @@ export class ConfigWriter {
       written({ pending, version, created, changed })
     } else {
       const commit: Commit = { pending, plan, attempt }
-      this.#current = commit
-      store.txn(plan.compares, plan.ops, [], (outcome) => finished(commit, outcome))
+      this.#state = { type: 'committing' }
+      // When it loses, it learns what the registry has to show before it is worth another try.
+      const whenLost = [{ type: 'get', key: VERSION_KEY }] as const
+      store.txn(plan.compares, plan.ops, whenLost, (outcome) => finished(commit, outcome))
     }
   }
+}
+
+function versionRevision({ results }: TxnResult): number {
+  const [result] = results
+  return result?.type === 'get' ? (result.kv?.modRevision ?? 0) : 0
 }

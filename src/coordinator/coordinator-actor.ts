@@ -36,6 +36,8 @@ const TOP_PATHS = 10
 interface FromWorker {
   readonly type: 'from-worker'
   readonly worker: number
+  /** Of the life of the worker that says it. */
+  readonly ref: WorkerHere['ref']
   readonly message: WorkerToCoordinator
 }
 interface Validated {
@@ -130,6 +132,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   readonly #writer: ConfigWriter
   readonly #sync: Sync
   readonly #barriers = new Set<Barrier>()
+  #ticking: Timer
 
   constructor(options: CoordinatorOptions) {
     this.#o = options
@@ -146,11 +149,12 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       if (error === null) options.ready()
       else options.failed(error)
     })
-    this.#tickLater()
+    this.#ticking = this.#tickLater()
   }
 
   stopped(): void {
     this.#sync.stop()
+    this.#ticking.cancel()
     for (const { timer } of this.#barriers) timer.cancel()
   }
 
@@ -211,7 +215,8 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
         reply.for(m).ok(this.#stamped(null))
         break
       case 'from-worker':
-        this.#onWorker(m.worker, m.message)
+        // Last words of a life before this one say nothing of it.
+        if (this.#workers.ref(m.worker) === m.ref) this.#onWorker(m.worker, m.message)
         break
       case 'worker-here':
         this.#workers.add(m.worker, m.ref)
@@ -227,16 +232,16 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
         break
       }
       case 'tick':
-        this.#rates.tick()
-        this.#tickLater()
+        this.#rates.tick(this.#workers.isSettled)
+        this.#ticking = this.#tickLater()
         break
       default:
         unreachable(m)
     }
   }
 
-  #tickLater(): void {
-    this.#o.time.after(RATE_TICK_MS, () => this.#o.self.tell({ type: 'tick' }))
+  #tickLater(): Timer {
+    return this.#o.time.after(RATE_TICK_MS, () => this.#o.self.tell({ type: 'tick' }))
   }
 
   // -- writes ------------------------------------------------------------------------------------

@@ -168,13 +168,14 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
       time: systemTime,
       log: this.#opened.log,
     })
+    const ref = link.remote
     const desk: ActorRef<WorkerToCoordinator> = {
       name: `coordinator-for-worker-${worker}`,
-      tell: (message) => actor.tell({ type: 'from-worker', worker, message }),
+      tell: (message) => actor.tell({ type: 'from-worker', worker, ref, message }),
       ask: () => Promise.reject(new GatewayError('INTERNAL', 'workers only tell')),
     }
     link.serve(desk)
-    actor.tell({ type: 'worker-here', worker, ref: link.remote })
+    actor.tell({ type: 'worker-here', worker, ref })
   }
 
   /** A store that fails while serving: reads and traffic go on, the log is fenced. */

@@ -1,4 +1,5 @@
 import { Packr } from 'msgpackr'
+import { assert } from '../lib/assert.js'
 import type { ConfigVersion } from '../protocol/version.js'
 import type { ObjectFrame } from '../protocol/worker.js'
 
@@ -25,6 +26,8 @@ export interface ObjectRecord {
 export interface HistoryRecord {
   readonly level: number
   readonly op: 'put' | 'delete'
+  /** Whether the object did not exist before. */
+  readonly created: boolean
   readonly kind: string
   /** Empty for a deletion. */
   readonly text: string
@@ -39,9 +42,21 @@ function pack(value: unknown): Uint8Array {
 }
 
 export const encodeRecord = (record: ObjectRecord | HistoryRecord): Uint8Array => pack(record)
-export const decodeObject = (bytes: Uint8Array): ObjectRecord => packr.unpack(bytes) as ObjectRecord
-export const decodeHistory = (bytes: Uint8Array): HistoryRecord =>
-  packr.unpack(bytes) as HistoryRecord
+
+/** Throws when `bytes` are not a record. */
+export function decodeObject(bytes: Uint8Array): ObjectRecord {
+  const record = packr.unpack(bytes) as Partial<ObjectRecord> | null
+  assert(typeof record?.kind === 'string' && record.frame instanceof Uint8Array, 'not an object')
+  return record as ObjectRecord
+}
+
+/** Throws when `bytes` are not a record. */
+export function decodeHistory(bytes: Uint8Array): HistoryRecord {
+  const record = packr.unpack(bytes) as Partial<HistoryRecord> | null
+  assert(record?.op === 'put' || record?.op === 'delete', 'not an entry of a history')
+  return record as HistoryRecord
+}
+
 export const encodeSpec = (spec: unknown): Uint8Array => pack(spec)
 export const decodeSpec = (bytes: Uint8Array): unknown => packr.unpack(bytes)
 export const encodeFrame = (frame: ObjectFrame): Uint8Array => pack(frame)

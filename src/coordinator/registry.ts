@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import { assert } from '../lib/assert.js'
 import type { StoredObject } from '../protocol/coordinator.js'
 import { type ConfigVersion, NO_CONFIG } from '../protocol/version.js'
@@ -9,8 +10,10 @@ import {
   decodeSpec,
   decodeVersion,
   HISTORY_PREFIX,
+  historyKey,
   OBJECT_PREFIX,
   type ObjectRecord,
+  objectKey,
   VERSION_KEY,
 } from './record.js'
 
@@ -29,12 +32,9 @@ export interface HistoryEntry {
   readonly bytes: number
   readonly requestId: string
   readonly op: 'put' | 'delete'
-}
-
-interface Entry {
-  readonly record: ObjectRecord
-  /** Of the record's key in the store; what a transaction compares. */
-  readonly modRevision: number
+  readonly created: boolean
+  /** CRC-32 of the text. */
+  readonly textSum: number
 }
 
 /**
@@ -44,8 +44,15 @@ interface Entry {
 export class Registry {
   #version: ConfigVersion = NO_CONFIG
   #versionRevision = 0
-  readonly #objects = new Map<string, Entry>()
+  readonly #objects = new Map<string, ObjectRecord>()
+  /** Of each object's key in the store, readable or not; what a transaction compares. */
+  readonly #revisions = new Map<string, number>()
+  /** By name; those of one object oldest first. */
   readonly #history = new Map<string, HistoryEntry[]>()
+  /** By key; oldest first unless they came in another order. */
+  #byAge = new Map<string, HistoryEntry>()
+  #newestAge = 0
+  #isByAge = true
   #historyBytes = 0
 
   get version(): ConfigVersion {
@@ -70,22 +77,28 @@ export class Registry {
   }
 
   record(name: string): ObjectRecord | null {
-    return this.#objects.get(name)?.record ?? null
+    return this.#objects.get(name) ?? null
   }
 
+  /** 0 when the store has no such object. */
   modRevision(name: string): number {
-    return this.#objects.get(name)?.modRevision ?? 0
+    return this.#revisions.get(name) ?? 0
   }
 
   kindOf(name: string): string | null {
-    return this.#objects.get(name)?.record.kind ?? null
+    return this.#objects.get(name)?.kind ?? null
+  }
+
+  /** Every key of the store that is known here, but for that of the version. */
+  keys(): string[] {
+    return [...[...this.#revisions.keys()].map(objectKey), ...this.#byAge.keys()]
   }
 
   /** The packed frame that a worker gets. */
   frame(name: string): Uint8Array {
-    const entry = this.#objects.get(name)
-    assert(entry !== undefined, `no object ${name}`)
-    return entry.record.frame
+    const record = this.#objects.get(name)
+    assert(record !== undefined, `no object ${name}`)
+    return record.frame
   }
 
   /** Packed. */
@@ -109,13 +122,20 @@ export class Registry {
     return this.#history.get(name) ?? []
   }
 
-  /** The oldest entries of all objects, at most `count`. */
-  oldestHistory(count: number): HistoryEntry[] {
-    const firsts = [...this.#history.values()].flatMap((entries) => entries.slice(0, count))
-    return firsts.sort((a, b) => a.version - b.version).slice(0, count)
+  /** Of all objects, oldest first. */
+  allHistory(): Iterable<HistoryEntry> {
+    if (!this.#isByAge) {
+      // As the store lists them they are in the order of names: once, at the start.
+      this.#byAge = new Map([...this.#byAge].sort(([, a], [, b]) => a.version - b.version))
+      this.#isByAge = true
+    }
+    return this.#byAge.values()
   }
 
-  /** Takes one batch; records that cannot be read are left out and named by `unreadable`. */
+  /**
+   * Takes one batch, or a list of all there is; what is known already is no change. A record that
+   * cannot be read is named by `unreadable`, and the one before it stays.
+   */
   apply(
     events: readonly StoreEvent[],
     unreadable: (key: string, thrown: unknown) => void,
@@ -145,12 +165,15 @@ export class Registry {
   #applyObject(key: string, event: StoreEvent, puts: string[], deletes: string[]): void {
     const name = key.slice(OBJECT_PREFIX.length)
     if (event.type === 'delete') {
-      this.#objects.delete(name)
-      deletes.push(name)
+      this.#revisions.delete(name)
+      if (this.#objects.delete(name)) deletes.push(name)
       return
     }
     const { value, modRevision } = event.kv
-    this.#objects.set(name, { record: decodeObject(value), modRevision })
+    if (this.#revisions.get(name) === modRevision) return
+    // Before it is read: whatever it is, a write must be able to replace it.
+    this.#revisions.set(name, modRevision)
+    this.#objects.set(name, decodeObject(value))
     puts.push(name)
   }
 
@@ -158,17 +181,32 @@ export class Registry {
     const slash = key.lastIndexOf('/')
     const name = key.slice(HISTORY_PREFIX.length, slash)
     const version = Number(key.slice(slash + 1))
-    const entries = this.#history.get(name) ?? []
-    if (event.type === 'put') {
-      const { requestId, op } = decodeHistory(event.kv.value)
-      const bytes = event.kv.value.byteLength
-      entries.push({ name, version, bytes, requestId, op })
-      this.#historyBytes += bytes
-      this.#history.set(name, entries)
-      return
-    }
-    const left = entries.filter((entry) => entry.version !== version)
-    for (const entry of entries) if (entry.version === version) this.#historyBytes -= entry.bytes
+    if (event.type === 'put') this.#remember(name, version, event.kv.value)
+    else this.#forget(name, version)
+  }
+
+  #remember(name: string, version: number, value: Uint8Array): void {
+    const key = historyKey(name, version)
+    if (this.#byAge.has(key)) return
+    const { requestId, op, created, text } = decodeHistory(value)
+    const bytes = value.byteLength
+    const entry = { name, version, bytes, requestId, op, created, textSum: crc32(text) }
+    const entries = this.#history.get(name)
+    if (entries === undefined) this.#history.set(name, [entry])
+    else entries.push(entry)
+    this.#byAge.set(key, entry)
+    this.#historyBytes += bytes
+    if (version < this.#newestAge) this.#isByAge = false
+    this.#newestAge = Math.max(this.#newestAge, version)
+  }
+
+  #forget(name: string, version: number): void {
+    const key = historyKey(name, version)
+    const entry = this.#byAge.get(key)
+    if (entry === undefined) return
+    this.#byAge.delete(key)
+    this.#historyBytes -= entry.bytes
+    const left = this.history(name).filter((each) => each !== entry)
     if (left.length === 0) this.#history.delete(name)
     else this.#history.set(name, left)
   }

@@ -9,12 +9,21 @@ const TOP_PATHS = 10
 export class RateBook {
   readonly #reader: StatsReader
   readonly #rates = new Map<string, StatsRates>()
+  /** Keys that no worker wrote at the last tick. */
+  #unwritten = new Set<string>()
 
   constructor(reader: StatsReader) {
     this.#reader = reader
   }
 
-  tick(): void {
+  /**
+   * `isSettled`: every worker runs the newest configuration, so that a key which none of them
+   * writes, at two ticks in a row, belongs to nothing any more and is forgotten.
+   */
+  tick(isSettled: boolean): void {
+    const unwritten = new Set(isSettled ? this.#reader.unwritten() : [])
+    for (const key of unwritten) if (this.#unwritten.has(key)) this.#reader.forget(key)
+    this.#unwritten = unwritten
     const keys = this.#reader.keys()
     for (const key of this.#rates.keys()) if (!keys.has(key)) this.#rates.delete(key)
     for (const key of keys) this.#of(key).tick(this.#reader.read(key))

@@ -1,7 +1,7 @@
 import type { GatewayError } from '../lib/errors.js'
 import type { Store, StoreEvent, Watch } from '../store/contract.js'
 import type { Logger } from '../telemetry/log.js'
-import { CONFIG_PREFIX, OBJECT_PREFIX } from './record.js'
+import { CONFIG_PREFIX } from './record.js'
 import type { Registry, RegistryChange } from './registry.js'
 
 /**
@@ -14,6 +14,7 @@ export class Sync {
   readonly #log: Logger
   readonly #changed: (change: RegistryChange) => void
   #watch: Watch | null = null
+  #isStopped = false
 
   constructor(
     store: Store,
@@ -34,12 +35,10 @@ export class Sync {
         done(outcome.error)
         return
       }
+      if (this.#isStopped) return
       const { revision, kvs } = outcome.value
       const listed = new Set(kvs.map((kv) => kv.key))
-      const gone = this.#registry
-        .names()
-        .map((name) => `${OBJECT_PREFIX}${name}`)
-        .filter((key) => !listed.has(key))
+      const gone = this.#registry.keys().filter((key) => !listed.has(key))
       this.#apply([
         ...gone.map((key): StoreEvent => ({ type: 'delete', key })),
         ...kvs.map((kv): StoreEvent => ({ type: 'put', kv })),
@@ -50,6 +49,7 @@ export class Sync {
   }
 
   stop(): void {
+    this.#isStopped = true
     this.#watch?.cancel()
     this.#watch = null
   }

@@ -83,7 +83,6 @@ export class WorkerLinks {
     link.listeners = message.listeners
     if (first) {
       link.sent = message.version
-      // One that ran before us may be current, or (after a crash of ours) even ahead.
       if (isNewer(this.#registry.version, message.version)) this.sendFull(worker)
       return
     }
@@ -94,8 +93,9 @@ export class WorkerLinks {
   /** Everything, for a worker that starts or lost its place. */
   sendFull(worker: number): void {
     const link = this.#links.get(worker)
-    if (link === undefined) return
     const to = this.#registry.version
+    // A worker that served under a coordinator before us may be ahead until we have caught up.
+    if (link === undefined || isNewer(link.serving ?? NO_CONFIG, to)) return
     link.puts.clear()
     link.deletes.clear()
     link.sent = to
@@ -130,6 +130,11 @@ export class WorkerLinks {
       .filter(([, { serving }]) => serving === null || isNewer(version, serving))
       .map(([worker]) => worker)
       .sort((a, b) => a - b)
+  }
+
+  /** Some worker is there, and all run what the registry has. */
+  get isSettled(): boolean {
+    return this.#links.size > 0 && this.lagging(this.#registry.version).length === 0
   }
 
   /** Why the newest spec of `name` does not run, as the first worker says; empty when it does. */

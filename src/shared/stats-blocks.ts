@@ -44,6 +44,13 @@ export class StatsBlocks {
     return entry.cells
   }
 
+  /** The row of `key`, which must be open. */
+  find(key: string): StatsCells {
+    const entry = this.#rows.get(key)
+    assert(entry !== undefined, `statistics row is not open: ${key}`)
+    return entry.cells
+  }
+
   /** One use of `key` is over; with the last one its row is closed. */
   close(key: string): void {
     const entry = this.#rows.get(key)
@@ -139,6 +146,14 @@ export class StatsReader {
   /** The thing behind `key` is gone: a later one of that name starts from zero. */
   forget(key: string): void {
     this.#past.delete(key)
+  }
+
+  /** Keys that have a past only: no worker writes them now. */
+  unwritten(): string[] {
+    return [...this.#past.keys()].filter((key) => {
+      for (const { rows } of this.#workers.values()) if (rows.has(key)) return false
+      return true
+    })
   }
 
   /** Keys with a live row or a past. */

@@ -1,0 +1,129 @@
+import type { Reply } from '../actor/actor.js'
+import type { GatewayError } from '../lib/errors.js'
+import type { Outcome, Store, TxnResult } from '../store/contract.js'
+import { type Commit, ConfigWriter, type Written } from './config-writer.js'
+import type { HistoryBounds, Write } from './plan.js'
+import { encodeSpec } from './record.js'
+import { Registry } from './registry.js'
+import type { StoreBench } from './store.fixture.js'
+import { Sync } from './sync.js'
+
+let lastId = 0
+export const newId = (): string => `id-${++lastId}`
+
+type Put = Write & { readonly type: 'put' }
+
+/** A put of `text`, whose spec is the text as well. */
+export function put(name: string, text: string, more: Partial<Omit<Put, 'type'>> = {}): Put {
+  return {
+    type: 'put',
+    mode: 'apply',
+    name,
+    kind: 'Demo',
+    text,
+    spec: encodeSpec({ text: text.trimEnd() }),
+    ifMatch: null,
+    requestId: newId(),
+    ...more,
+  }
+}
+
+export function del(name: string, more: { ifMatch?: number; requestId?: string } = {}): Write {
+  return { type: 'delete', name, ifMatch: null, requestId: newId(), ...more }
+}
+
+export const delAll = (requestId = newId()): Write => ({ type: 'delete-all', requestId })
+
+/** What a write came to; null until then. */
+export interface Answer {
+  written: Written | null
+  error: GatewayError | null
+}
+
+export interface WriterOptions {
+  readonly history?: HistoryBounds
+  /** Stands between the writer and its store. */
+  wrap?(store: Store): Store
+}
+
+/** A writer with its registry, as a node has them; several may share one store. */
+export class WriterBench {
+  readonly registry = new Registry()
+  readonly writer: ConfigWriter
+  readonly sync: Sync
+  readonly attempts: Commit[] = []
+  readonly #bench: StoreBench
+  readonly #answers = new Map<Reply, Answer>()
+
+  constructor(bench: StoreBench, options: WriterOptions = {}) {
+    this.#bench = bench
+    const { history, wrap = (same: Store): Store => same } = options
+    this.writer = new ConfigWriter({
+      store: wrap(bench.store),
+      registry: this.registry,
+      nowMs: () => bench.time.wallMs(),
+      ...(history === undefined ? {} : { history }),
+      finished: (commit: Commit, outcome: Outcome<TxnResult>) => {
+        this.attempts.push(commit)
+        // As a mailbox would: later, in order.
+        bench.time.after(0, () => this.writer.onOutcome(commit, outcome))
+      },
+      written: (written) => {
+        const answer = this.#answers.get(written.pending.reply) as Answer
+        if (answer.written !== null) throw new Error('answered twice')
+        answer.written = written
+      },
+    })
+    this.sync = new Sync(bench.store, this.registry, bench.log, () => this.writer.onChanged())
+    this.sync.start((error) => {
+      if (error !== null) throw error
+    })
+    bench.time.advance(1)
+  }
+
+  /** Its answer is there once time has moved. */
+  submit(write: Write): Answer {
+    const answer: Answer = { written: null, error: null }
+    const reply: Reply = {
+      awaited: true,
+      ok: () => {},
+      fail: (error) => {
+        if (answer.error !== null || answer.written !== null) throw new Error('answered twice')
+        answer.error = error
+      },
+      for: () => reply as never,
+    }
+    this.#answers.set(reply, answer)
+    this.writer.submit({ write, reply, warnings: [] })
+    return answer
+  }
+
+  /** Waits for the answer. */
+  write(write: Write): Answer {
+    const answer = this.submit(write)
+    this.#bench.time.advance(20)
+    return answer
+  }
+
+  /** For tests that expect it to go well. */
+  done(write: Write): Written {
+    const { written, error } = this.write(write)
+    if (written === null) throw error ?? new Error('no answer')
+    return written
+  }
+}
+
+/** All that a registry shows, in a form that can be compared. */
+export function contentOf(registry: Registry): unknown {
+  const names = registry.names()
+  return {
+    version: registry.version,
+    versionRevision: registry.versionRevision,
+    historyBytes: registry.historyBytes,
+    objects: names.map((name) => [registry.object(name), registry.modRevision(name)]),
+    history: [...registry.allHistory()].sort(
+      (a, b) => a.version - b.version || (a.name < b.name ? -1 : 1),
+    ),
+    keys: registry.keys().sort(),
+  }
+}
