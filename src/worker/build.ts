@@ -7,6 +7,8 @@ import type { SharedMemory } from './shared-memory.js'
 export interface LiveObject {
   readonly name: string
   readonly kind: string
+  /** Tells an object from another one of that name, created after it was deleted. */
+  readonly createdVersion: number
   readonly runtime: RuntimeObject
   /** Shared memory it holds. */
   readonly keys: SharedKeys
@@ -17,9 +19,15 @@ export interface BuildInput {
   readonly live: ReadonlyMap<string, LiveObject>
 }
 
+export interface FailedObject {
+  readonly name: string
+  readonly createdVersion: number
+  readonly error: string
+}
+
 export interface Built {
   readonly objects: readonly LiveObject[]
-  readonly failed: readonly { readonly name: string; readonly error: string }[]
+  readonly failed: readonly FailedObject[]
 }
 
 /** A slice of building holds the loop no longer than about this. */
@@ -45,43 +53,59 @@ export class Builder {
   /** Never rejects but for the loss of the root, which ends the thread anyway. */
   async build(input: BuildInput): Promise<Built> {
     const slice = new Slice()
-    const failed: { name: string; error: string }[] = []
+    const failed: FailedObject[] = []
     const wanted: Wanted[] = []
     for (const bytes of input.puts) {
-      const frame = unpack(bytes) as ObjectFrame
-      const kind = this.#kinds.get(frame.kind)
-      if (kind === undefined) {
-        failed.push({ name: frame.name, error: `kind ${frame.kind} is not supported here` })
-        continue
-      }
-      try {
-        const spec: unknown = unpack(frame.spec)
-        wanted.push({ frame, kind, spec, keys: kind.shared(spec, frame.name) })
-      } catch (thrown) {
-        failed.push({ name: frame.name, error: text(thrown) })
-      }
       await slice.rest()
+      const read = this.#read(bytes)
+      if ('error' in read) failed.push(read)
+      else wanted.push(read)
     }
     wanted.sort((a, b) => ORDER[a.kind.category] - ORDER[b.kind.category])
     await this.#memory.claim(wanted.map((each) => each.keys))
+    // All at once: one that fails must not give back what another is about to use.
+    for (const { keys } of wanted) this.#memory.use(keys)
     const objects: LiveObject[] = []
     for (const { frame, kind, spec, keys } of wanted) {
       await slice.rest()
-      this.#memory.use(keys)
+      const { name, createdVersion } = frame
       try {
         const module = await kind.load(spec)
-        const before = input.live.get(frame.name)
-        const previous = before?.kind === frame.kind ? before.runtime : null
+        const before = input.live.get(name)
+        const previous = before !== undefined && isSameObject(before, frame) ? before.runtime : null
         const building = module.build(spec, frame, previous, this.#env)
         const runtime = await slice.run(building)
-        objects.push({ name: frame.name, kind: frame.kind, runtime, keys })
+        objects.push({ name, kind: frame.kind, createdVersion, runtime, keys })
       } catch (thrown) {
         this.#memory.drop(keys)
-        failed.push({ name: frame.name, error: text(thrown) })
+        failed.push({ name, createdVersion, error: text(thrown) })
       }
     }
     return { objects, failed }
   }
+
+  #read(bytes: Uint8Array): Wanted | FailedObject {
+    const frame = unpack(bytes) as ObjectFrame
+    const { name, createdVersion } = frame
+    const kind = this.#kinds.get(frame.kind)
+    if (kind === undefined) {
+      return { name, createdVersion, error: `kind ${frame.kind} is not supported here` }
+    }
+    try {
+      const spec: unknown = unpack(frame.spec)
+      return { frame, kind, spec, keys: kind.shared(spec, name) }
+    } catch (thrown) {
+      return { name, createdVersion, error: text(thrown) }
+    }
+  }
+}
+
+/** False when `b` only has the name of `a`, which was deleted before. */
+export function isSameObject(
+  a: { readonly kind: string; readonly createdVersion: number },
+  b: { readonly kind: string; readonly createdVersion: number },
+): boolean {
+  return a.kind === b.kind && a.createdVersion === b.createdVersion
 }
 
 interface Wanted {

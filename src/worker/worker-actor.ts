@@ -5,7 +5,7 @@ import type { SocketTable } from '../objects/sockets.js'
 import { type ConfigVersion, compareVersions, isNewer, NO_CONFIG } from '../protocol/version.js'
 import type { CoordinatorToWorker, TopPath, WorkerToCoordinator } from '../protocol/worker.js'
 import type { Logger } from '../telemetry/log.js'
-import type { Builder, Built, LiveObject } from './build.js'
+import { type Builder, type Built, isSameObject, type LiveObject } from './build.js'
 import type { SharedMemory } from './shared-memory.js'
 
 /** A change waiting for its turn. `full`: whatever is not in it is to go. */
@@ -111,6 +111,8 @@ export class WorkerActor implements Actor<ToWorkerActor> {
         break
       case 'retried-sockets':
         this.#retry = null
+        // A change under way reports by itself, once its own sockets are open and not before.
+        if (this.#busy) break
         if (JSON.stringify(this.#o.sockets.states()) !== this.#lastListeners) this.#report()
         else this.#retryLater()
         break
@@ -153,6 +155,7 @@ export class WorkerActor implements Actor<ToWorkerActor> {
   #swap(change: Change, built: Built): void {
     const replaced: LiveObject[] = []
     const gone = change.full ? this.#absentFrom(built) : change.deletes
+    if (change.full) this.#failed.clear()
     for (const name of gone) {
       const object = this.#live.get(name)
       this.#failed.delete(name)
@@ -164,14 +167,20 @@ export class WorkerActor implements Actor<ToWorkerActor> {
     for (const object of built.objects) {
       const name = object.name
       const before = this.#live.get(name)
-      // A name may come back as another kind within one change.
-      if (before !== undefined && before.kind !== object.kind) before.runtime.withdraw()
+      // A name may go and come back within one change.
+      if (before !== undefined && !isSameObject(before, object)) before.runtime.withdraw()
       this.#live.set(name, object)
       this.#failed.delete(name)
       object.runtime.commit()
       if (before !== undefined) replaced.push(before)
     }
-    for (const { name, error } of built.failed) {
+    for (const { name, createdVersion, error } of built.failed) {
+      const before = this.#live.get(name)
+      if (before !== undefined && before.createdVersion !== createdVersion) {
+        this.#live.delete(name)
+        before.runtime.withdraw()
+        replaced.push(before)
+      }
       this.#failed.set(name, error)
       this.#o.log.error('object failed to build', { object: name, error })
     }
