@@ -18,7 +18,7 @@ import { until } from '../upstream/scripted-server.fixture.js'
 import type { FilterModule } from './contract.js'
 import { filterKinds } from './registry.js'
 
-/** One request as a statistics row was told of it. */
+/** One request as a statistics row was told of it; `in` is what the client sends. */
 export interface Recorded {
   readonly status: number
   readonly bytesIn: number
@@ -65,7 +65,7 @@ export class Harness {
         upstream: this.upstream,
         words: (key) => ({ words: this.#wordsOf(`${name}/${key}`), base: 0 }),
         stats: (key) => ({
-          record: (status, durationMs, bytesOut, bytesIn) => {
+          record: (status, durationMs, bytesIn, bytesOut) => {
             expect(durationMs).toBeGreaterThanOrEqual(0)
             this.#recorded(`${name}/${key}`).push({ status, bytesIn, bytesOut })
           },

@@ -93,6 +93,7 @@ const POOL = {
     weight: 0,
   })),
   loadBalance: { policy: 'roundRobin', headerHashKey: '' },
+  responseTimeout: 60_000,
 }
 
 it('takes the pipeline of the README', () => {

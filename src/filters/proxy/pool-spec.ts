@@ -52,24 +52,27 @@ const loadBalance = checked(
       : [],
 )
 
-const fields = object({
-  spanName: string({ doc: 'Name of the span in traces.', default: '' }),
-  serversTags: list(string({ doc: '' }), {
-    doc: 'Keep only servers that have one of these tags.',
-    unique: true,
-    default: [],
-  }),
-  servers: list(server, { doc: 'The back ends.', default: [] }),
-  loadBalance,
-  responseTimeout: duration({
-    doc: 'Longest wait for the head of a response, then 504; `0s` for none. Not in Easegress.',
-    default: '60s',
-  }),
-  filter: later('Requests that the pool takes; not for the main pool.'),
-  serviceRegistry: later('Registry to look the service up in.'),
-  serviceName: later('Service to look up.'),
-  memoryCache: later('Cache of responses.'),
-})
+const fields = object(
+  {
+    spanName: string({ doc: 'Name of the span in traces.', default: '' }),
+    serversTags: list(string({ doc: '' }), {
+      doc: 'Keep only servers that have one of these tags.',
+      unique: true,
+      default: [],
+    }),
+    servers: list(server, { doc: 'The back ends.', default: [] }),
+    loadBalance,
+    responseTimeout: duration({
+      doc: 'Longest wait for the head of a response, then 504; `0s` for none. Not in Easegress.',
+      default: '60s',
+    }),
+    filter: later('Requests that the pool takes; not for the main pool.'),
+    serviceRegistry: later('Registry to look the service up in.'),
+    serviceName: later('Service to look up.'),
+    memoryCache: later('Cache of responses.'),
+  },
+  { doc: 'Servers, and how requests are spread over them.' },
+)
 type Fields = SpecOf<typeof fields>
 
 const CHECKS: readonly ((spec: Fields) => SpecProblem[])[] = [

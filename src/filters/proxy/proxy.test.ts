@@ -148,7 +148,7 @@ it.each<[name: string, length: number, wire: string]>([
     peer.send('HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n')
     await until('the answer', () => client.ending === 'complete')
     const [recorded] = harness.stats.get('proxy/mainPool') ?? []
-    expect(recorded).toMatchObject({ status: 201, bytesOut: 9 })
+    expect(recorded).toMatchObject({ status: 201, bytesIn: 9 })
   }),
 )
 
@@ -177,7 +177,7 @@ it('pauses the client while the back end takes nothing, and goes on', () =>
     await turns()
     peer.send('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
     await until('the answer', () => client.ending === 'complete')
-    expect(harness.stats.get('proxy/mainPool')?.[0]?.bytesOut).toBe(400 * chunk.byteLength)
+    expect(harness.stats.get('proxy/mainPool')?.[0]?.bytesIn).toBe(400 * chunk.byteLength)
   }))
 
 it('a second Proxy finds the streamed body gone, and sends none', () =>
@@ -407,7 +407,10 @@ it('a body waits for a slow client, all of it arrives', () => {
         await turns(1)
       }
       expect([client.ending, client.bodyBytes]).toEqual(['complete', size])
-      expect(harness.stats.get('proxy/mainPool')?.[0]).toMatchObject({ status: 200, bytesIn: size })
+      expect(harness.stats.get('proxy/mainPool')?.[0]).toMatchObject({
+        status: 200,
+        bytesOut: size,
+      })
     },
   )
 })
@@ -510,6 +513,46 @@ it('without an entry for serverError the flow stops', async () => {
     expect((await harness.ask()).status).toBe(503)
   })
 })
+
+it.each<[more: string, waitMs: number]>([
+  ['', 60_000],
+  ['responseTimeout: 1500ms', 1_500],
+])('a back end that is silent is given up in time: 504, serverError (%s)', (more, waitMs) =>
+  withScripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      peer.send('HTTP/1.1 200 OK\r\nx-half')
+      harness.pass(waitMs - 100)
+      await turns(5)
+      expect(client.ending).toBe('open')
+      harness.pass(200)
+      await until('the answer', () => client.ending !== 'open')
+      const text = 'the back end did not answer in time: pool demo/proxy/mainPool\n'
+      expect(told(client)).toEqual([504, text, 'complete'])
+      expect(client.header('x-result')).toBe('serverError')
+      expect(harness.statuses('proxy/mainPool')).toEqual([504])
+      await peer.gone()
+    },
+    (port) => showing(proxyOver([port], more)),
+  ),
+)
+
+it('with a responseTimeout of 0 it is waited for as long as the client does', () =>
+  withScripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      harness.pass(3_600_000)
+      await turns(5)
+      peer.send('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nlate')
+      await until('the answer', () => client.ending !== 'open')
+      expect(client.text).toBe('late')
+    },
+    (port) => proxyOver([port], 'responseTimeout: 0s'),
+  ))
 
 it('a back end that is silent in the middle of a body breaks the answer off', () =>
   withScripted(async (harness, backend) => {

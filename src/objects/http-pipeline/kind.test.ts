@@ -115,7 +115,7 @@ filters:
 })
 
 it('needs the memory of its filters, under its name and theirs', () => {
-  expect(httpPipeline.shared(decoded(FILTERS), 'demo')).toEqual({
+  expect(httpPipeline.shared(decoded(FILTERS), 'demo')).toMatchObject({
     words: ['pipeline/demo/p/mainPool/turns/http://a'],
     caps: [],
     stats: ['pipeline/demo/p/mainPool'],
