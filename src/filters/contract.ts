@@ -1,7 +1,8 @@
 import type { Exchange, Scope } from '../http/exchange.js'
 import type { Template } from '../http/template.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
-import type { NodeWords, StatsRow } from '../shared/contract.js'
+import type { AreaKey, NodeWords, StatsRow } from '../shared/contract.js'
+import type { NodePermits } from '../shared/permits.js'
 import type { Schema } from '../spec/schema.js'
 import type { Logger } from '../telemetry/log.js'
 import type { UpstreamClient } from '../upstream/contract.js'
@@ -32,8 +33,12 @@ export interface WrappingFilter {
    * UNCHANGED, RERUN (having cleared the answer of the attempt), SUSPENDED or a result.
    */
   leave(ex: Exchange, scope: Scope, code: number): number
-  /** Called when an exchange ends early while the scope is open, waiting or not. */
-  cancel?(ex: Exchange, scope: Scope): void
+  /**
+   * The inside, or this filter itself when it waits, is given up: no `leave` will follow. `status`
+   * says why: what the exchange is answered with instead. 499: the client is gone; 500: a filter
+   * threw; 408: the time of a scope around this one is over; 413, 502: a body was too large.
+   */
+  cancel?(ex: Exchange, scope: Scope, status: number): void
   retire?(): void
 }
 
@@ -43,12 +48,18 @@ export interface FilterContext {
   readonly pipeline: string
   readonly name: string
   readonly timers: TimerWheel
+  /** Milliseconds on the one clock of the node: what goes into shared words is dated by it. */
+  nodeMs(): number
   readonly log: Logger
   readonly upstream: UpstreamClient
   /** Compiles a text with `[[filter.NAME.req.…]]` variables; one that `templates(spec)` named. */
   template(text: string): Template
   /** Words that every worker of the node sees; `key` is one of what `shared(spec)` named. */
   words(key: string): NodeWords
+  /** The same for larger memory; one of what `areas(spec)` named. */
+  area(key: AreaKey): NodeWords
+  /** Node-wide permits in rounds of a key that `permits(spec)` named. */
+  permits(key: string): NodePermits
   /** This worker's statistics row of `key`, one of what `stats(spec)` named. */
   stats(key: string): StatsRow
 }
@@ -76,6 +87,10 @@ export interface FilterKind<S = unknown> {
   templates?(spec: S): readonly string[]
   /** Keys of the node-wide words the filter uses; equal keys of equal policies keep their state. */
   shared?(spec: S): readonly string[]
+  /** The same for what needs more than a few words. */
+  areas?(spec: S): readonly AreaKey[]
+  /** Keys of permits that hold for the node and that no dying worker takes along. */
+  permits?(spec: S): readonly string[]
   /** Keys of the statistics rows the filter fills, as they appear in its status. */
   stats?(spec: S): readonly string[]
   /** What the pipeline's status shows for the filter; null (the default): nothing. */

@@ -10,12 +10,13 @@ import {
   type PipelineSpec,
 } from '../pipeline/compile.js'
 import type { Pipeline } from '../pipeline/pipeline.js'
+import { NodePermits, permitsBroker } from '../shared/permits.js'
 import { decodeDocument, formatProblems } from '../spec/document.js'
 import { MemoryLogger } from '../telemetry/memory-log.js'
 import { HttpUpstreamClient } from '../upstream/client.js'
 import { SystemResolver } from '../upstream/resolver.js'
 import { until } from '../upstream/scripted-server.fixture.js'
-import type { FilterModule } from './contract.js'
+import type { FilterContext, FilterModule } from './contract.js'
 import { filterKinds } from './registry.js'
 
 /** One request as a statistics row was told of it; `in` is what the client sends. */
@@ -37,6 +38,7 @@ export class Harness {
   /** What the filters' statistics were told, by filter and key. */
   readonly stats = new Map<string, Recorded[]>()
   readonly #words = new Map<string, Int32Array>()
+  readonly #permits = permitsBroker(this.time, 1)
   #compiled: CompiledPipeline | null = null
 
   get pipeline(): Pipeline {
@@ -57,20 +59,7 @@ export class Harness {
       'demo',
       spec,
       kinds,
-      ({ name }) => ({
-        pipeline: 'demo',
-        name,
-        timers: this.timers,
-        log: this.log,
-        upstream: this.upstream,
-        words: (key) => ({ words: this.#wordsOf(`${name}/${key}`), base: 0 }),
-        stats: (key) => ({
-          record: (status, durationMs, bytesIn, bytesOut) => {
-            expect(durationMs).toBeGreaterThanOrEqual(0)
-            this.#recorded(`${name}/${key}`).push({ status, bytesIn, bytesOut })
-          },
-        }),
-      }),
+      ({ name }) => this.#contextOf(name),
       before,
       this.log,
     )
@@ -114,13 +103,42 @@ export class Harness {
     expect(this.log.records.filter(({ level }) => level === 'error')).toEqual([])
   }
 
-  #wordsOf(key: string): Int32Array {
+  #contextOf(name: string): Omit<FilterContext, 'template'> {
+    return {
+      pipeline: 'demo',
+      name,
+      timers: this.timers,
+      nodeMs: () => this.time.monotonicMs(),
+      log: this.log,
+      upstream: this.upstream,
+      words: (key) => ({ words: this.#wordsOf(`${name}/${key}`), base: 0 }),
+      area: ({ key, bytes }) => ({ words: this.#wordsOf(`${name}/${key}`, bytes), base: 0 }),
+      permits: (key) => this.#permitsOf(`${name}/${key}`),
+      stats: (key) => ({
+        record: (status, durationMs, bytesIn, bytesOut) => {
+          expect(durationMs).toBeGreaterThanOrEqual(0)
+          this.#recorded(`${name}/${key}`).push({ status, bytesIn, bytesOut })
+        },
+      }),
+    }
+  }
+
+  #wordsOf(key: string, bytes = 64): Int32Array {
     let words = this.#words.get(key)
     if (words === undefined) {
-      words = new Int32Array(16)
+      words = new Int32Array(bytes / Int32Array.BYTES_PER_ELEMENT)
       this.#words.set(key, words)
     }
     return words
+  }
+
+  #permitsOf(key: string): NodePermits {
+    const [place] = this.#permits.claim(0, [key])
+    const { segment = 0, index = 0 } = place ?? {}
+    return new NodePermits(
+      { memory: this.#permits.segments[segment] as SharedArrayBuffer, index },
+      0,
+    )
   }
 
   #recorded(key: string): Recorded[] {

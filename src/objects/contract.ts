@@ -1,7 +1,8 @@
 import type { Exchange } from '../http/exchange.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
 import type { TopPath } from '../protocol/worker.js'
-import type { NodeWords, StatsRow } from '../shared/contract.js'
+import type { AreaKey, NodeWords, StatsRow } from '../shared/contract.js'
+import type { NodePermits } from '../shared/permits.js'
 import type { NodeCap } from '../shared/rows.js'
 import type { Schema } from '../spec/schema.js'
 import type { Logger } from '../telemetry/log.js'
@@ -12,6 +13,8 @@ import type { SocketTable } from './sockets.js'
 /** What the objects of one worker share. */
 export interface WorkerEnv {
   readonly timers: TimerWheel
+  /** Milliseconds on the one clock of the node; see `lib/node-clock.ts`. */
+  nodeMs(): number
   readonly log: Logger
   readonly upstream: UpstreamClient
   readonly pipelines: PipelineDirectory
@@ -24,7 +27,9 @@ export interface WorkerEnv {
   readonly accessLog: ((ex: Exchange, status: number, durationMs: number) => void) | null
   /** Node-wide words of a key that `shared(spec)` named. */
   words(key: string): NodeWords
+  area(key: AreaKey): NodeWords
   cap(key: string): NodeCap
+  permits(key: string): NodePermits
   /** This worker's statistics row of a key that `shared(spec)` named. */
   stats(key: string): StatsRow
 }
@@ -36,8 +41,11 @@ export interface TopPathSource {
 /** Keys an object needs before it is built. */
 export interface SharedKeys {
   readonly words: readonly string[]
+  readonly areas?: readonly AreaKey[]
   /** Exact counts with a cap. */
   readonly caps: readonly string[]
+  /** Exact counts with a cap, in rounds. */
+  readonly permits?: readonly string[]
   readonly stats: readonly string[]
 }
 

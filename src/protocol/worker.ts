@@ -86,28 +86,34 @@ export interface SlotPlace {
   readonly index: number
 }
 
+/**
+ * A sort of shared memory: areas of so many bytes, exact counts with a cap (`NodeCap`), or permits
+ * in rounds (`NodePermits`).
+ */
+export type SharedClass = number | 'caps' | 'permits'
+
 /** Shared memory for what a worker is about to build: keys that it does not hold yet. */
 export interface ClaimShared extends Asks<SharedGrant> {
   readonly type: 'claim-shared'
-  readonly words: readonly string[]
-  /** Exact counts with a cap. */
-  readonly caps: readonly string[]
-  /** Segments known already: those from there on come with the answer. */
-  readonly wordSegments: number
-  readonly capSegments: number
+  readonly parts: readonly {
+    readonly class: SharedClass
+    readonly keys: readonly string[]
+    /** Segments known already: those from there on come with the answer. */
+    readonly segments: number
+  }[]
 }
 
+/** By part of the claim, in its order. */
 export interface SharedGrant {
-  readonly words: readonly SlotPlace[]
-  readonly caps: readonly SlotPlace[]
-  readonly wordSegments: readonly SharedArrayBuffer[]
-  readonly capSegments: readonly SharedArrayBuffer[]
+  readonly parts: readonly {
+    readonly places: readonly SlotPlace[]
+    readonly segments: readonly SharedArrayBuffer[]
+  }[]
 }
 
 export interface ReleaseShared {
   readonly type: 'release-shared'
-  readonly words: readonly string[]
-  readonly caps: readonly string[]
+  readonly parts: readonly { readonly class: SharedClass; readonly keys: readonly string[] }[]
 }
 
 /** Rows of statistics that a worker began and ceased to write (`StatsBlocks`). */
@@ -136,7 +142,18 @@ export interface ReleasePort {
   readonly port: number
 }
 
-export type WorkerToRoot = ClaimShared | ReleaseShared | ClaimPort | ReleasePort | StatsNewsMessage
+/** The worker runs its first full set of objects, with every socket open or known to fail. */
+export interface WorkerServes {
+  readonly type: 'worker-serves'
+}
+
+export type WorkerToRoot =
+  | ClaimShared
+  | ReleaseShared
+  | ClaimPort
+  | ReleasePort
+  | StatsNewsMessage
+  | WorkerServes
 
 /** The way to a (new) coordinator. */
 export interface IntroduceCoordinator {

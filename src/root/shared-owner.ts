@@ -1,8 +1,15 @@
 import type { Clock } from '../lib/clock.js'
-import type { ClaimShared, SharedGrant, StatsNewsMessage } from '../protocol/worker.js'
+import type {
+  ClaimShared,
+  ReleaseShared,
+  SharedClass,
+  SharedGrant,
+  StatsNewsMessage,
+} from '../protocol/worker.js'
+import { areasBroker } from '../shared/areas.js'
+import { clearPermits, permitsBroker } from '../shared/permits.js'
 import { clearRows, rowsBroker } from '../shared/rows.js'
 import type { SlotBroker } from '../shared/slots.js'
-import { wordsBroker } from '../shared/words.js'
 
 interface Rows {
   readonly blocks: SharedArrayBuffer[]
@@ -11,29 +18,42 @@ interface Rows {
 
 /** The node's shared memory: it belongs to the root, so that it outlives every thread. */
 export class SharedOwner {
-  readonly #words: SlotBroker
+  readonly #clock: Clock
   readonly #caps: SlotBroker
+  readonly #permits: SlotBroker
+  /** Areas by their size; a size is there once somebody has asked for it. */
+  readonly #areas = new Map<number, SlotBroker>()
   readonly #rows = new Map<number, Rows>()
 
   constructor(clock: Clock, workers: number) {
-    this.#words = wordsBroker(clock)
+    this.#clock = clock
     this.#caps = rowsBroker(clock, workers)
+    this.#permits = permitsBroker(clock, workers)
   }
 
   claim(worker: number, message: ClaimShared): SharedGrant {
-    const words = this.#words.claim(worker, message.words)
-    const caps = this.#caps.claim(worker, message.caps)
     return {
-      words,
-      caps,
-      wordSegments: this.#words.segments.slice(message.wordSegments),
-      capSegments: this.#caps.segments.slice(message.capSegments),
+      parts: message.parts.map((part) => {
+        const broker = this.#broker(part.class)
+        const places = broker.claim(worker, part.keys)
+        return { places, segments: broker.segments.slice(part.segments) }
+      }),
     }
   }
 
-  release(worker: number, words: readonly string[], caps: readonly string[]): void {
-    this.#words.release(worker, words)
-    this.#caps.release(worker, caps)
+  release(worker: number, message: ReleaseShared): void {
+    for (const part of message.parts) this.#broker(part.class).release(worker, part.keys)
+  }
+
+  #broker(of: SharedClass): SlotBroker {
+    if (of === 'caps') return this.#caps
+    if (of === 'permits') return this.#permits
+    let areas = this.#areas.get(of)
+    if (areas === undefined) {
+      areas = areasBroker(this.#clock, of)
+      this.#areas.set(of, areas)
+    }
+    return areas
   }
 
   /** Remembers which rows a worker writes, for a coordinator that starts later. */
@@ -59,9 +79,11 @@ export class SharedOwner {
 
   /** Gives back what an ended worker held; what it counted down is zeroed. */
   workerGone(worker: number): void {
-    this.#words.workerGone(worker)
-    this.#caps.workerGone(worker)
+    for (const broker of [this.#caps, this.#permits, ...this.#areas.values()]) {
+      broker.workerGone(worker)
+    }
     clearRows(this.#caps.segments, worker)
+    clearPermits(this.#permits.segments, worker)
     this.#rows.delete(worker)
   }
 }

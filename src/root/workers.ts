@@ -24,6 +24,8 @@ export interface WorkersOptions {
   /** A worker started and wants to meet the coordinator. */
   started(worker: number): void
   ended(worker: number): void
+  /** Once: every worker runs what there was when it started. */
+  serving(): void
   stats(worker: number, news: StatsNewsMessage): void
 }
 
@@ -40,15 +42,18 @@ export class Workers {
   readonly #supervisors: ThreadSupervisor<'root', WorkerThreadData>[] = []
   readonly #links = new Map<number, PortLink<RootToWorker>>()
   readonly #desks: ActorRef<WorkerToRoot>[] = []
+  /** Workers that have not served yet since the start of the process. */
+  readonly #awaited = new Set<number>()
 
   constructor(options: WorkersOptions) {
     this.#o = options
     for (let worker = 0; worker < options.count; worker++) {
+      this.#awaited.add(worker)
       this.#supervisors.push(this.#supervisor(worker))
       this.#desks.push(
         options.system.spawn<WorkerToRoot>(
           `desk-of-worker-${worker}`,
-          () => new WorkerDesk(worker, options),
+          () => new WorkerDesk(worker, options, (served) => this.#onServes(served)),
         ),
       )
     }
@@ -111,6 +116,10 @@ export class Workers {
     started(worker)
   }
 
+  #onServes(worker: number): void {
+    if (this.#awaited.delete(worker) && this.#awaited.size === 0) this.#o.serving()
+  }
+
   #onEnded(worker: number): void {
     const { watchdog, ports, shared, ended } = this.#o
     watchdog.unwatch(worker)
@@ -125,10 +134,12 @@ export class Workers {
 class WorkerDesk implements Actor<WorkerToRoot> {
   readonly #worker: number
   readonly #o: WorkersOptions
+  readonly #serves: (worker: number) => void
 
-  constructor(worker: number, options: WorkersOptions) {
+  constructor(worker: number, options: WorkersOptions, serves: (worker: number) => void) {
     this.#worker = worker
     this.#o = options
+    this.#serves = serves
   }
 
   receive(m: WorkerToRoot, reply: Reply): void {
@@ -138,7 +149,7 @@ class WorkerDesk implements Actor<WorkerToRoot> {
         reply.for(m).ok(shared.claim(this.#worker, m))
         break
       case 'release-shared':
-        shared.release(this.#worker, m.words, m.caps)
+        shared.release(this.#worker, m)
         break
       case 'claim-port': {
         const answer = reply.for(m)
@@ -147,6 +158,9 @@ class WorkerDesk implements Actor<WorkerToRoot> {
       }
       case 'release-port':
         ports.release(this.#worker, m.host, m.port)
+        break
+      case 'worker-serves':
+        this.#serves(this.#worker)
         break
       case 'stats-news':
         shared.onStats(this.#worker, m)

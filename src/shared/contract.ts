@@ -1,11 +1,21 @@
 /**
- * A few 32-bit words in memory that all workers of the node share. Zero when new. They outlive
+ * 32-bit words in memory that all workers of the node share. Zero when new. They outlive
  * generations and workers: equal keys give the same words.
  */
 export interface NodeWords {
   readonly words: Int32Array
-  /** Index of the first of {@link WORDS_PER_SLOT} words that belong to the key. */
+  /**
+   * Index of the first of the words that belong to the key, a multiple of 16: {@link
+   * WORDS_PER_SLOT} words, or as many as an {@link AreaKey} asks for.
+   */
   readonly base: number
+}
+
+/** A key whose words are more than {@link WORDS_PER_SLOT}. */
+export interface AreaKey {
+  readonly key: string
+  /** Size, at most 4 MiB; equal keys have equal sizes. */
+  readonly bytes: number
 }
 
 export const WORDS_PER_SLOT = 16

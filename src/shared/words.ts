@@ -1,20 +1,14 @@
 import type { Clock } from '../lib/clock.js'
-import { type NodeWords, WORDS_PER_SLOT } from './contract.js'
-import { SlotBroker } from './slots.js'
+import { areaAt, areaBytes, areasBroker } from './areas.js'
+import type { NodeWords } from './contract.js'
+import type { SlotBroker } from './slots.js'
 
-const SLOTS_PER_SEGMENT = 256
+/** One cache line each, so neighbours do not meet. */
+export const WORDS_BYTES = areaBytes(0)
 
-/** Hands out slots of {@link WORDS_PER_SLOT} words: one cache line each, so neighbours do not meet. */
+/** Hands out slots of `WORDS_PER_SLOT` words. */
 export function wordsBroker(clock: Clock): SlotBroker {
-  return new SlotBroker({
-    clock,
-    slotsPerSegment: SLOTS_PER_SEGMENT,
-    segmentBytes: SLOTS_PER_SEGMENT * WORDS_PER_SLOT * Int32Array.BYTES_PER_ELEMENT,
-    zero: (memory, index) => {
-      const { words, base } = wordsAt({ memory, index })
-      words.fill(0, base, base + WORDS_PER_SLOT)
-    },
-  })
+  return areasBroker(clock, WORDS_BYTES)
 }
 
 /** The words of a slot, as `SlotTable.find` gives it. */
@@ -22,5 +16,5 @@ export function wordsAt(slot: {
   readonly memory: SharedArrayBuffer
   readonly index: number
 }): NodeWords {
-  return { words: new Int32Array(slot.memory), base: slot.index * WORDS_PER_SLOT }
+  return areaAt(slot, WORDS_BYTES)
 }

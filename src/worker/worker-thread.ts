@@ -5,6 +5,7 @@ import { ActorSystem } from '../actor/system.js'
 import { objectKinds } from '../kinds/registry.js'
 import { unreachable } from '../lib/assert.js'
 import { systemTime } from '../lib/clock.js'
+import { nodeMs } from '../lib/node-clock.js'
 import { TimerWheel } from '../lib/timer-wheel.js'
 import { UwsListener } from '../listener/uws-listener.js'
 import type { TopPathSource, WorkerEnv } from '../objects/contract.js'
@@ -90,6 +91,7 @@ export class WorkerThread implements Actor<RootToWorker> {
           sockets: this.#sockets,
           time: systemTime,
           log,
+          serves: () => root.tell({ type: 'worker-serves' }),
           coordinator: () => this.#coordinator?.remote ?? null,
           topPaths: (server, limit) => topPaths.get(server)?.top(limit) ?? [],
         }),
@@ -138,6 +140,7 @@ export class WorkerThread implements Actor<RootToWorker> {
     const accessLog = this.#accessLog
     return {
       timers,
+      nodeMs,
       log: this.#opened.log.child('traffic'),
       upstream: new HttpUpstreamClient({ timers, resolver: new SystemResolver(systemTime) }),
       pipelines: new PipelineDirectory(),
@@ -149,7 +152,9 @@ export class WorkerThread implements Actor<RootToWorker> {
           ? null
           : (ex, status, durationMs) => accessLog.write(accessLine(ex, status, durationMs)),
       words: (key) => this.#memory.words(key),
+      area: (key) => this.#memory.area(key),
       cap: (key) => this.#memory.cap(key),
+      permits: (key) => this.#memory.permits(key),
       stats: (key) => this.#memory.stats(key),
     }
   }
@@ -162,6 +167,7 @@ export class WorkerThread implements Actor<RootToWorker> {
       log: this.#opened.log,
     })
     link.serve(this.#actor as ActorRef<CoordinatorToWorker>)
+    this.#coordinator?.close() // what the one before us left unsaid is void
     this.#coordinator = link
     this.#actor.tell({ type: 'coordinator-here' })
   }

@@ -39,7 +39,11 @@ const spec: Schema<Spec> = checked(
   (pipeline) => checkTemplates(pipeline, filterKinds),
 )
 
-function keysOf(filters: readonly FilterSpec[], name: string, which: 'shared' | 'stats'): string[] {
+function keysOf(
+  filters: readonly FilterSpec[],
+  name: string,
+  which: 'shared' | 'permits' | 'stats',
+): string[] {
   return filters.flatMap((filter) => {
     const keys = filterKinds.get(filter.kind)?.[which]?.(filter.spec) ?? []
     return keys.map((key) => filterKey(name, filter.name, key))
@@ -53,7 +57,12 @@ export const httpPipeline = defineObjectKind<Spec>({
   spec,
   shared: (pipeline, name) => ({
     words: keysOf(pipeline.filters, name, 'shared'),
+    areas: pipeline.filters.flatMap((filter) => {
+      const areas = filterKinds.get(filter.kind)?.areas?.(filter.spec) ?? []
+      return areas.map(({ key, bytes }) => ({ key: filterKey(name, filter.name, key), bytes }))
+    }),
     caps: [],
+    permits: keysOf(pipeline.filters, name, 'permits'),
     stats: keysOf(pipeline.filters, name, 'stats'),
   }),
   status: (pipeline, name, view) => ({
