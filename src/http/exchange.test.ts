@@ -20,6 +20,9 @@ class RecordingEngine implements Engine {
   advance(_ex: Exchange, code: number): void {
     this.log.push(`advance ${code}`)
   }
+  interrupt(): void {
+    this.log.push('interrupt')
+  }
   failed(_ex: Exchange, thrown: unknown): void {
     this.log.push(`failed ${String(thrown)}`)
   }

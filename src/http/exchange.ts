@@ -25,6 +25,8 @@ export interface Engine {
   readonly name: string
   /** Goes on after the filter that waited, as if it had returned `code` now. */
   advance(ex: Exchange, code: number): void
+  /** Gives up the inside of an open scope and goes on in its `leave`. */
+  interrupt(ex: Exchange, scope: Scope): void
   /** Something threw on behalf of `ex`. */
   failed(ex: Exchange, thrown: unknown): void
   /** The client is gone. */
@@ -166,6 +168,17 @@ export class Exchange {
     const waiting = this.waiting
     this.waiting = null
     if (waiting !== null) waiting.cancel(this)
+  }
+
+  /**
+   * For a wrapping filter, from a timer of its own: gives up all that goes on inside `scope`, whose
+   * tickets die, and goes on in its `leave`. True when there was something to give up; false when
+   * the exchange waits no more, or waits outside.
+   */
+  interrupt(scope: Scope): boolean {
+    if (this.state !== WAITING || !this.scopes.includes(scope)) return false
+    ;(this.engine as Engine).interrupt(this, scope)
+    return true
   }
 
   /** Opens a scope for the wrapping filter at `node`. */

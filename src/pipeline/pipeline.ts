@@ -40,6 +40,10 @@ export interface Node {
   readonly after: Captures | null
 }
 
+/** What scopes are told when they are given up: see `WrappingFilter.cancel`. */
+const CLIENT_GONE = 499
+const TIMED_OUT = 408
+
 /** Which call of the node at `pc` an exchange is in. */
 const HANDLE = 0
 const LEAVE = 1
@@ -129,7 +133,7 @@ export class Pipeline implements Engine {
     })
     if (ex.state === DONE || ex.state === ABORTED || ex.engine !== this) return
     const sent = ex.state === RESPONDING
-    this.#abandon(ex)
+    this.#abandon(ex, 0, 500)
     if (sent) ex.responder?.cut(ex)
     else {
       ex.response.discard()
@@ -294,9 +298,20 @@ export class Pipeline implements Engine {
     return true
   }
 
+  /**
+   * The inside of `scope` has used up its time: whoever works in there gives back what it holds,
+   * scopes within are closed, and the flow goes on in `leave` of this one, told that the inside
+   * failed. Called by `ex.interrupt`. Never throws.
+   */
+  interrupt(ex: Exchange, scope: Scope): void {
+    this.#abandon(ex, ex.scopes.indexOf(scope) + 1, TIMED_OUT)
+    ex.state = RUNNING
+    this.#guarded(ex, STOP)
+  }
+
   /** Ends the flow with an answer of the engine's own; no scope is asked. */
   endWith(ex: Exchange, status: number, message: string): void {
-    this.#abandon(ex)
+    this.#abandon(ex, 0, status)
     ex.response.discard()
     ex.respond(status, Buffer.from(message))
     ex.response.headers.set('content-type', 'text/plain; charset=utf-8')
@@ -306,21 +321,24 @@ export class Pipeline implements Engine {
   /** The client is gone: whoever works for `ex` gives back what it holds. */
   aborted(ex: Exchange): void {
     ex.state = ABORTED
-    this.#abandon(ex)
+    this.#abandon(ex, 0, CLIENT_GONE)
     ex.response.discard()
   }
 
-  /** Kills the ticket that is out and closes scopes without asking them to go on. */
-  #abandon(ex: Exchange): void {
+  /**
+   * Kills the ticket that is out and closes all scopes but the `depth` outermost without asking
+   * them to go on; `status` tells them why.
+   */
+  #abandon(ex: Exchange, depth: number, status: number): void {
     try {
       ex.revoke()
     } catch (thrown) {
       this.#failedToCancel(thrown)
     }
-    while (ex.scopes.length > 0) {
+    while (ex.scopes.length > depth) {
       const scope = ex.scopes.pop() as Scope
       try {
-        ;(this.nodes[scope.node] as Node).wrapping?.cancel?.(ex, scope)
+        ;(this.nodes[scope.node] as Node).wrapping?.cancel?.(ex, scope, status)
       } catch (thrown) {
         this.#failedToCancel(thrown)
       }
