@@ -34,6 +34,8 @@ function start(): void {
 
 function ended(code: number | null, signal: NodeJS.Signals | null, ranMs: number): void {
   child = null
+  // A signal that came before the child could handle it did what it was sent for.
+  if (stopping && (signal === 'SIGTERM' || signal === 'SIGINT')) process.exit(0)
   if (stopping || !served || code === 0) process.exit(code ?? 1)
   if (ranMs > STEADY_MS) backoffMs = BACKOFF_MIN_MS
   const how = signal === null ? `exit code ${code}` : signal

@@ -19,6 +19,7 @@ import { SharedOwner } from './shared-owner.js'
 import { Workers } from './workers.js'
 
 const WATCH_EVERY_MS = 1_000
+const SERVE_WAIT_MS = 5_000
 
 /** Files below the home directory. */
 export interface Paths {
@@ -33,6 +34,16 @@ export function pathsOf({ options }: Effective): Paths {
     dataDir: under(options.dataDir),
     logDir: under(options.logDir),
     pidFile: under('easegress.pid'),
+  }
+}
+
+function openFirstLog(logDir: string, options: LogOptions): OpenLog {
+  try {
+    mkdirSync(logDir, { recursive: true, mode: 0o700 })
+    return openLog(options, 'main', 'root')
+  } catch (thrown) {
+    const { message } = thrown as Error
+    throw new Error(`the log directory ${logDir} cannot be used: ${message}`, { cause: thrown })
   }
 }
 
@@ -59,27 +70,31 @@ export class Root {
   readonly #started: Promise<void>
   #resolveStarted!: () => void
   #rejectStarted!: (error: Error) => void
+  readonly #served: Promise<void>
+  #resolveServed!: () => void
   readonly #faultDoor: FaultDoor | null
   #watching: Timer | null = null
   #stopping: Promise<void> | null = null
 
+  /** Throws when the log cannot be written. */
   constructor(effective: Effective) {
     this.#effective = effective
     const { options } = effective
     this.#paths = pathsOf(effective)
-    mkdirSync(this.#paths.logDir, { recursive: true, mode: 0o700 })
-    mkdirSync(this.#paths.dataDir, { recursive: true, mode: 0o700 })
     this.#logOptions = {
       node: options.name,
       level: options.debug ? 'debug' : 'info',
       format: options.logFormat,
       file: join(this.#paths.logDir, 'stdout.log'),
     }
-    this.#opened = openLog(this.#logOptions, 'main', 'root')
+    this.#opened = openFirstLog(this.#paths.logDir, this.#logOptions)
     this.log = this.#opened.log
     this.#started = new Promise((resolve, reject) => {
       this.#resolveStarted = resolve
       this.#rejectStarted = reject
+    })
+    this.#served = new Promise((resolve) => {
+      this.#resolveServed = resolve
     })
     const file = (path: string): string | null =>
       path === '' ? null : resolve(options.homeDir, path)
@@ -135,6 +150,7 @@ export class Root {
       }),
       started: (worker) => this.#introduce(worker),
       ended: (worker) => this.#coordinator.tell({ type: 'worker-gone', worker }),
+      serving: () => this.#resolveServed(),
       stats: (worker, news) => this.#coordinator.tell({ type: 'worker-stats', worker, news }),
     })
     const faultFile = process.env[FAULT_FILE_VARIABLE] ?? ''
@@ -173,9 +189,23 @@ export class Root {
     this.#watch()
     this.#faultDoor?.open()
     await this.#started
+    await this.#untilServed()
     await this.#admin.listen()
     this.log.info('ready', { traffic: options.trafficHost || 'all addresses' })
     writeFileSync(this.#paths.pidFile, `${process.ppid}\n`, { mode: 0o644 })
+  }
+
+  /**
+   * Whoever finds the admin API healthy, finds the traffic ports open: after a restart they serve
+   * what there was before. A worker that cannot keeps nobody waiting for long.
+   */
+  async #untilServed(): Promise<void> {
+    const late = this.#time.after(SERVE_WAIT_MS, () => {
+      this.log.warn('not every worker serves yet', { waitedMs: SERVE_WAIT_MS })
+      this.#resolveServed()
+    })
+    await this.#served
+    late.cancel()
   }
 
   /** Drains traffic, then ends every thread. Nothing acknowledged is lost. */

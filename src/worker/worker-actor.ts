@@ -51,6 +51,8 @@ export interface WorkerActorOptions {
   readonly sockets: SocketTable
   readonly time: Time
   readonly log: Logger
+  /** Called once, when the first full set runs. */
+  serves(): void
   /** Where to report to; changes with the coordinator. */
   coordinator(): ActorRef<WorkerToCoordinator> | null
   topPaths(server: string, limit: number): readonly TopPath[]
@@ -71,6 +73,7 @@ export class WorkerActor implements Actor<ToWorkerActor> {
   #target: ConfigVersion = NO_CONFIG
   readonly #queue: Change[] = []
   #busy = false
+  #hasServed = false
   #incoming: Uint8Array[] | null = null
   #failed = new Map<string, string>()
   #retry: Timer | null = null
@@ -99,6 +102,10 @@ export class WorkerActor implements Actor<ToWorkerActor> {
         pipe(this.#o.sockets.reconcile(), this.#o.self, () => ({ type: 'settled' }))
         break
       case 'settled':
+        if (!this.#hasServed) {
+          this.#hasServed = true
+          this.#o.serves()
+        }
         this.#report()
         this.#busy = false
         this.#next()

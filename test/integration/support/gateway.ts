@@ -75,6 +75,10 @@ export class Gateway {
     return pid
   }
 
+  get isEnded(): boolean {
+    return this.program.isEnded
+  }
+
   hasChild(): boolean {
     return childrenOf(this.program.pid).length > 0
   }

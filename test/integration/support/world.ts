@@ -88,6 +88,15 @@ export class World {
     this.#endings.length = 0
   }
 
+  /** What has ended before this test is not of interest to it. */
+  forgetEnded(): void {
+    const forget = (list: { readonly isEnded: boolean }[]): void => {
+      list.splice(0, list.length, ...list.filter((each) => !each.isEnded))
+    }
+    forget(this.#programs)
+    forget(this.#gateways)
+  }
+
   report(): string {
     const programs = [...this.#programs, ...this.#gateways.map((gateway) => gateway.program)]
     return programs.map((program) => program.output()).join('\n')
@@ -99,6 +108,7 @@ export function openWorld(): World {
   const world = new World()
   afterEach(({ task }) => {
     if (task.result?.state === 'fail') process.stderr.write(`\n${world.report()}\n`)
+    world.forgetEnded()
   })
   afterAll(() => world.end())
   return world
