@@ -355,6 +355,23 @@ it('a client that goes while a filter behind waits closes the connection', () =>
     expect(harness.statuses('proxy/mainPool')).toEqual([200])
   }))
 
+it('a body that is given back twice is counted once', () =>
+  withScripted(async (harness, backend) => {
+    const { client, resume } = waitingBehind(harness)
+    const peer = await backend.peer(0)
+    await peer.head()
+    peer.send('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345')
+    await until('the filter to wait', () => client.ex.pc === 1)
+    const { source } = client.ex.response
+    client.ex.response.body = null
+    source?.cancel()
+    resume()
+    expect(told(client)).toEqual([200, '', 'complete'])
+    expect(harness.statuses('proxy/mainPool')).toEqual([200])
+    peer.send('67890')
+    await until('the connection', () => harness.upstream.stats.idle === 1)
+  }))
+
 it('a body that breaks off while a filter behind waits breaks the answer', () =>
   withScripted(async (harness, backend) => {
     const { client, resume } = waitingBehind(harness)
