@@ -107,7 +107,7 @@ export interface CoordinatorOptions {
   readonly self: ActorRef<ToCoordinatorActor>
   readonly root: ActorRef<CoordinatorToRoot>
   readonly store: Store
-  readonly jobs: JobPool
+  readonly jobs: Pick<JobPool, 'run'>
   readonly time: Time
   readonly log: Logger
   readonly member: Self
