@@ -11,6 +11,9 @@ export interface JobPoolOptions {
   readonly timeoutMs: number
 }
 
+/** What piscina says; it has no codes. */
+const QUEUE_FULL = 'Task queue is at limit'
+
 /** Runs work that takes milliseconds or more off the actors' threads. Threads start on demand. */
 export class JobPool {
   readonly #pool: Piscina
@@ -37,7 +40,7 @@ export class JobPool {
       if (signal.aborted) {
         throw new GatewayError('TIMEOUT', `gave up after ${this.#timeoutMs} ms: ${job}`)
       }
-      if (/queue/i.test(message)) throw new GatewayError('OVERLOADED', `too many jobs wait: ${job}`)
+      if (message === QUEUE_FULL) throw new GatewayError('OVERLOADED', `too many jobs wait: ${job}`)
       throw new GatewayError('INTERNAL', message, {}, { cause: thrown })
     }
   }

@@ -26,8 +26,11 @@ export function startProfiles({ cpuFile, heapFile }: ProfileOptions): () => void
     session.post('Profiler.start')
   }
   if (heapFile !== null) session.post('HeapProfiler.startSampling')
+  let isOver = false
   // The session answers within the call: there is no turn of the loop left when a thread ends.
   return () => {
+    if (isOver) return
+    isOver = true
     if (cpuFile !== null) {
       session.post('Profiler.stop', (_error, result) => write(cpuFile, result?.profile))
     }
