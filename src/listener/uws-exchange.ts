@@ -35,6 +35,7 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   /** uWS corks for us while its own handler is on the stack. */
   #inHandler = false
   #address: string | null = null
+  #isHead = false
 
   #bodySink: BodySink | null = null
   #held: Uint8Array[] | null = null
@@ -82,6 +83,8 @@ export class UwsExchange implements Responder, BodySource, BodySink {
       ex.startedMs = performance.now()
       this.#handler = handler
       const verdict = copyHead(req, ex.request)
+      // As received: filters may change the method that goes to the back end.
+      this.#isHead = ex.request.method === 'HEAD'
       if (verdict !== ACCEPTED || handler === null) {
         this.#closing = true
         ex.respond(verdict === ACCEPTED ? 503 : verdict)
@@ -290,7 +293,7 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     const res = this.#res as UwsResponse
     const response = this.ex.response
     const close = this.#closes()
-    const head = this.ex.request.method === 'HEAD'
+    const head = this.#isHead
     const body = response.body
     if (head && body !== null) response.headers.set('content-length', String(body.byteLength))
     if (this.#bodyPaused) this.resume()

@@ -161,6 +161,22 @@ it.each<[name: string, status: number, method: string]>([
   expect(await client.ask(get('/second'), 'second')).toContain('200 OK')
 })
 
+it.each<[name: string, received: string, changed: string, body: boolean]>([
+  ['HEAD that a filter made a GET', 'HEAD', 'GET', false],
+  ['GET that a filter made a HEAD', 'GET', 'HEAD', true],
+])('answers a %s by the method received', async (_name, received, changed, body) => {
+  const { listener } = serve((ex) => {
+    ex.request.method = changed
+    answer(ex, 200, 'text')
+  })
+  const client = new Client(listener.port)
+  const text = await client.ask(`${received} / HTTP/1.1\r\nHost: a\r\n\r\n`, '\r\n\r\n')
+  await client.until(() => !body || client.text.endsWith('text'))
+  expect(text.toLowerCase()).toContain('content-length: 4')
+  if (!body) expect(client.text.endsWith('\r\n\r\n')).toBe(true)
+  expect(await client.ask(`${received} / HTTP/1.1\r\nHost: a\r\n\r\n`, '\r\n\r\n')).toContain('200')
+})
+
 it.each<[name: string, request: string]>([
   ['two Hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n'],
   ['two lengths', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx'],

@@ -73,5 +73,5 @@ export const ONE_DOOR: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   picocolors: ['cli'],
   piscina: ['jobs'],
-  msgpackr: ['actor', 'coordinator', 'worker', 'store'],
+  msgpackr: ['actor', 'coordinator', 'worker', 'store', 'peer'],
 }
