@@ -108,6 +108,7 @@ export class SocketTable {
 
   /** True while a wanted socket is not open: `reconcile` is worth calling again. */
   get isIncomplete(): boolean {
+    if (this.#draining) return false
     for (const entry of this.#entries.values()) {
       if (entry.claimants.length > 0 && entry.listener === null) return true
     }
@@ -123,7 +124,13 @@ export class SocketTable {
         if (index > 0) {
           const why = `port ${key.port} is held by HTTPServer ${holder}`
           states.push({ server, state: 'failed', error: why })
-        } else states.push({ server, state: listener === null ? 'failed' : 'running', error })
+        } else if (listener === null) {
+          states.push({
+            server,
+            state: 'failed',
+            error: error || `port ${key.port} is being opened`,
+          })
+        } else states.push({ server, state: 'running', error: '' })
       })
     }
     return states
