@@ -7,45 +7,58 @@ export interface JobPoolOptions {
   readonly threadsMax: number
   /** Jobs waiting at most; more fail with OVERLOADED. */
   readonly queueMax: number
-  /** A job that runs longer is ended with its thread and fails with TIMEOUT. */
+  /** A job that runs longer, once it is its turn, is ended with its thread: TIMEOUT. */
   readonly timeoutMs: number
 }
-
-/** What piscina says; it has no codes. */
-const QUEUE_FULL = 'Task queue is at limit'
 
 /** Runs work that takes milliseconds or more off the actors' threads. Threads start on demand. */
 export class JobPool {
   readonly #pool: Piscina
-  readonly #timeoutMs: number
+  readonly #options: JobPoolOptions
+  #running = 0
+  // The queue is ours: piscina's waits for another job after one was ended with its thread, and
+  // the time-out of a job would run while it waits.
+  readonly #waiting: (() => void)[] = []
 
   constructor(options: JobPoolOptions) {
-    this.#timeoutMs = options.timeoutMs
+    this.#options = options
     this.#pool = new Piscina({
       filename: options.url.href,
       minThreads: 0,
       maxThreads: options.threadsMax,
-      maxQueue: options.queueMax,
       idleTimeout: 60_000,
     })
   }
 
   /** Rejects with a GatewayError. `job` is the name of an exported function. */
   async run<T>(job: string, input: unknown): Promise<T> {
-    const signal = AbortSignal.timeout(this.#timeoutMs)
+    const { threadsMax, queueMax, timeoutMs } = this.#options
+    if (this.#running < threadsMax) this.#running += 1
+    else if (this.#waiting.length < queueMax) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    } else throw new GatewayError('OVERLOADED', `too many jobs wait: ${job}`)
+    const signal = AbortSignal.timeout(timeoutMs)
     try {
       return (await this.#pool.run(input, { name: job, signal })) as T
     } catch (thrown) {
-      const message = thrown instanceof Error ? thrown.message : String(thrown)
       if (signal.aborted) {
-        throw new GatewayError('TIMEOUT', `gave up after ${this.#timeoutMs} ms: ${job}`)
+        throw new GatewayError('TIMEOUT', `gave up after ${timeoutMs} ms: ${job}`)
       }
-      if (message === QUEUE_FULL) throw new GatewayError('OVERLOADED', `too many jobs wait: ${job}`)
-      throw new GatewayError('INTERNAL', message, {}, { cause: thrown })
+      throw GatewayError.from(thrown)
+    } finally {
+      this.#pass()
     }
   }
 
+  /** Whatever runs or waits fails. */
   close(): Promise<void> {
     return this.#pool.destroy()
+  }
+
+  /** The place of a job that is over goes to the one that waits longest. */
+  #pass(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#running -= 1
+    else next()
   }
 }
