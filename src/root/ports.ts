@@ -14,6 +14,8 @@ interface Held {
  */
 export class PortBroker {
   readonly #held = new Map<string, Held>()
+  /** How often each worker has ended. */
+  readonly #ends = new Map<number, number>()
 
   async claim(worker: number, host: string, port: number): Promise<PortGrant> {
     const key = `${host} ${port}`
@@ -23,9 +25,11 @@ export class PortBroker {
       this.#held.set(key, held)
     }
     if (held.workers.size === 0) {
+      const ends = this.#ends.get(worker)
       held.probe ??= probe(host, port)
       const reason = await held.probe
       held.probe = null
+      if (this.#ends.get(worker) !== ends) return { granted: false, reason: 'the worker has ended' }
       // A worker that was quicker may hold it by now: then it is ours, whatever the probe said.
       if (reason !== '' && held.workers.size === 0) return { granted: false, reason }
     }
@@ -41,6 +45,7 @@ export class PortBroker {
   }
 
   workerGone(worker: number): void {
+    this.#ends.set(worker, (this.#ends.get(worker) ?? 0) + 1)
     for (const { workers } of this.#held.values()) workers.delete(worker)
   }
 }

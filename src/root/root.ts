@@ -127,7 +127,10 @@ export class Root {
       }),
       ready: () => this.#onCoordinatorReady(),
       unusable: (message) => this.#rejectStarted(new Error(message)),
-      statsRead: (worker, rows) => this.#workers.ref(worker)?.tell({ type: 'free-stats', rows }),
+      statsRead: (worker, read) => {
+        const rows = this.#shared.onStatsRead(worker, read)
+        if (rows.length > 0) this.#workers.ref(worker)?.tell({ type: 'free-stats', rows })
+      },
     })
     const accessLog = options.disableAccessLog
       ? null
@@ -151,7 +154,12 @@ export class Root {
       started: (worker) => this.#introduce(worker),
       ended: (worker) => this.#coordinator.tell({ type: 'worker-gone', worker }),
       serving: () => this.#resolveServed(),
-      stats: (worker, news) => this.#coordinator.tell({ type: 'worker-stats', worker, news }),
+      stats: (worker, news) => {
+        // One that is not ready yet gets all of it when it meets the worker, and nothing twice.
+        if (this.#coordinator.isReady) {
+          this.#coordinator.tell({ type: 'worker-stats', worker, news })
+        }
+      },
     })
     const faultFile = process.env[FAULT_FILE_VARIABLE] ?? ''
     this.#faultDoor =

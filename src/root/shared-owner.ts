@@ -14,6 +14,8 @@ import type { SlotBroker } from '../shared/slots.js'
 interface Rows {
   readonly blocks: SharedArrayBuffer[]
   readonly open: Map<string, number>
+  /** Rows that no coordinator has read to the end yet, with their keys. */
+  readonly closed: Map<number, string>
 }
 
 /** The node's shared memory: it belongs to the root, so that it outlives every thread. */
@@ -60,21 +62,34 @@ export class SharedOwner {
   onStats(worker: number, news: StatsNewsMessage): void {
     let rows = this.#rows.get(worker)
     if (rows === undefined) {
-      rows = { blocks: [], open: new Map() }
+      rows = { blocks: [], open: new Map(), closed: new Map() }
       this.#rows.set(worker, rows)
     }
     rows.blocks.push(...news.blocks)
     const closed = new Set(news.closed.map(({ row }) => row))
-    for (const { key } of news.closed) rows.open.delete(key)
+    for (const { key, row } of news.closed) {
+      rows.open.delete(key)
+      rows.closed.set(row, key)
+    }
     for (const { key, row } of news.opened) if (!closed.has(row)) rows.open.set(key, row)
   }
 
-  /** All rows that a worker writes now, as one piece of news; null when it has none. */
+  /** All rows that a worker uses, as one piece of news; null when it has none. */
   currentStats(worker: number): StatsNewsMessage | null {
     const rows = this.#rows.get(worker)
     if (rows === undefined) return null
     const opened = [...rows.open].map(([key, row]) => ({ key, row }))
-    return { type: 'stats-news', blocks: rows.blocks, opened, closed: [] }
+    const closed = [...rows.closed].map(([row, key]) => ({ key, row }))
+    return { type: 'stats-news', blocks: rows.blocks, opened, closed }
+  }
+
+  /**
+   * A coordinator has read closed rows. Returns those that the worker may use again: not the ones
+   * of a life before this.
+   */
+  onStatsRead(worker: number, read: readonly number[]): number[] {
+    const closed = this.#rows.get(worker)?.closed
+    return read.filter((row) => closed?.delete(row) === true)
   }
 
   /** Gives back what an ended worker held; what it counted down is zeroed. */
