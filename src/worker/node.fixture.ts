@@ -130,6 +130,7 @@ function demoKind(life: WorkerLife, kind: Demo['kind']): AnyObjectKind {
 export class WorkerLife {
   readonly ref: ActorRef<ToWorkerActor>
   readonly sockets: SocketTable
+  readonly memory: SharedMemory
   readonly running = new Map<string, Shown>()
   readonly events: string[] = []
   /** All it told the coordinators. */
@@ -148,6 +149,7 @@ export class WorkerLife {
       receive: (m, reply) => node.serveWorker(index, this, m, reply),
     }))
     const memory = new SharedMemory(root, index)
+    this.memory = memory
     this.sockets = new SocketTable(
       {
         claim: async ({ port }) => {
@@ -226,8 +228,6 @@ export class DemoNode {
   readonly busyPorts = new Set<number>()
   /** Port claims wait for this. */
   holdPorts: Promise<void> = Promise.resolve()
-  /** What the coordinator told the root of statistics. */
-  readonly freed: (readonly number[])[] = []
   bench: StoreBench
   #coordinator: ActorRef<ToCoordinatorActor> | null = null
   #stopCoordinator: () => void = () => {}
@@ -259,7 +259,9 @@ export class DemoNode {
     const { system, time, log } = this.harness
     const root = system.spawn<CoordinatorToRoot>('root', () => ({
       receive: (m) => {
-        if (m.type === 'stats-read') this.freed.push(m.rows)
+        if (m.type !== 'stats-read') return
+        const rows = this.shared.onStatsRead(m.worker, m.rows)
+        this.workers.get(m.worker)?.memory.freeStats(rows)
       },
     }))
     this.#coordinator = system.spawn<ToCoordinatorActor>('coordinator', ({ self, stop }) => {
