@@ -1,25 +1,38 @@
-import { checked, object, type SpecOf, type SpecProblem } from '../../spec/schema.js'
+import { checked, list, object, type SpecOf } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
 import { later, notYet } from '../fields.js'
-import { MAIN_POOL, pool, turnsKey } from './pool-spec.js'
+import {
+  candidateName,
+  filteredPool,
+  MAIN_POOL,
+  mainPool,
+  type PoolSpec,
+  turnsKey,
+} from './pool-spec.js'
 
 const spec = checked(
   object({
-    mainPool: checked(pool, (main): SpecProblem[] =>
-      main.filter === undefined
-        ? []
-        : [{ path: ['filter'], message: 'the main pool takes every request; it has no filter' }],
-    ),
-    candidatePools: later('Pools tried before the main one.'),
+    mainPool,
+    candidatePools: list(filteredPool, {
+      doc: 'Pools tried before the main one: the first whose `filter` matches takes the request.',
+      default: [],
+    }),
     mirrorPool: later('Pool that gets copies of requests.'),
     fallback: later('Answer in place of failures.'),
     failureCodes: later('Statuses that count as failures, for `fallback`.'),
     compression: later('Compression of responses.'),
   }),
-  (proxy) =>
-    notYet(proxy, ['candidatePools', 'mirrorPool', 'fallback', 'failureCodes', 'compression']),
+  (proxy) => notYet(proxy, ['mirrorPool', 'fallback', 'failureCodes', 'compression']),
 )
 export type Spec = SpecOf<typeof spec>
+
+/** Every pool under the name that its statistics have. */
+function poolsOf(proxy: Spec): readonly (readonly [name: string, pool: PoolSpec])[] {
+  return [
+    [MAIN_POOL, proxy.mainPool],
+    ...proxy.candidatePools.map((pool, index) => [candidateName(index), pool] as const),
+  ]
+}
 
 export const proxy = defineFilterKind<Spec>({
   kind: 'Proxy',
@@ -27,8 +40,15 @@ export const proxy = defineFilterKind<Spec>({
   // "interalError" is how Easegress v1 spells it, and what `jumpIf` has to say.
   results: ['fallback', 'interalError', 'clientError', 'serverError'],
   spec,
-  shared: ({ mainPool }) => [turnsKey(MAIN_POOL, mainPool)],
-  stats: () => [MAIN_POOL],
-  status: (_spec, stat) => ({ mainPool: { stat: stat(MAIN_POOL) } }),
+  shared: (proxy) => poolsOf(proxy).map(([name, pool]) => turnsKey(name, pool)),
+  stats: (proxy) => poolsOf(proxy).map(([name]) => name),
+  status: ({ candidatePools }, stat) => ({
+    mainPool: { stat: stat(MAIN_POOL) },
+    ...(candidatePools.length === 0
+      ? {}
+      : {
+          candidatePool: candidatePools.map((_, index) => ({ stat: stat(candidateName(index)) })),
+        }),
+  }),
   load: () => import('./proxy.js'),
 })

@@ -3,6 +3,7 @@ import {
   duration,
   integer,
   list,
+  map,
   object,
   oneOf,
   type SpecOf,
@@ -11,7 +12,7 @@ import {
   url,
 } from '../../spec/schema.js'
 import { parseServerUrl } from '../../upstream/server-url.js'
-import { later, notYet } from '../fields.js'
+import { later, notYet, stringMatch, urlRuleFields } from '../fields.js'
 
 const server = checked(
   object({
@@ -52,6 +53,46 @@ const loadBalance = checked(
       : [],
 )
 
+const probability = checked(
+  object(
+    {
+      perMill: integer({ doc: 'Share of the requests, of a thousand.', min: 1, max: 1000 }),
+      policy: oneOf(['ipHash', 'headerHash', 'random'], {
+        doc: 'What decides: the client address, a header, or chance.',
+      }),
+      headerHashKey: string({ doc: 'Header to hash, for `headerHash`.', default: '' }),
+    },
+    { doc: 'Takes a share of the requests.', optional: true },
+  ),
+  (spec): SpecProblem[] =>
+    spec.policy === 'headerHash' && spec.headerHashKey === ''
+      ? [{ path: ['headerHashKey'], message: 'expected the name of a header for headerHash' }]
+      : [],
+)
+
+const filterFields = object(
+  {
+    headers: map(stringMatch('Value of the header.'), {
+      doc: 'Headers of which any one must have a value that matches.',
+      default: {},
+    }),
+    urls: list(object(urlRuleFields), {
+      doc: 'Methods and paths of which one must match too; not looked at with `probability`.',
+      default: [],
+    }),
+    probability,
+  },
+  { doc: 'Requests that the pool takes; not for the main pool.', optional: true },
+)
+/** Which requests a pool takes. */
+export type TrafficFilterSpec = Exclude<SpecOf<typeof filterFields>, undefined>
+
+const filter = checked(filterFields, (spec): SpecProblem[] => {
+  const hasHeaders = Object.keys(spec.headers).length > 0
+  if (hasHeaders !== (spec.probability !== undefined)) return []
+  return [{ path: [], message: 'expected either headers or probability' }]
+})
+
 const fields = object(
   {
     spanName: string({ doc: 'Name of the span in traces.', default: '' }),
@@ -66,7 +107,7 @@ const fields = object(
       doc: 'Longest wait for the head of a response, then 504; `0s` for none. Not in Easegress.',
       default: '60s',
     }),
-    filter: later('Requests that the pool takes; not for the main pool.'),
+    filter,
     serviceRegistry: later('Registry to look the service up in.'),
     serviceName: later('Service to look up.'),
     memoryCache: later('Cache of responses.'),
@@ -94,8 +135,21 @@ const CHECKS: readonly ((spec: Fields) => SpecProblem[])[] = [
   },
 ]
 
-export const pool = CHECKS.reduce((schema, check) => checked(schema, check), fields)
+const pool = CHECKS.reduce((schema, check) => checked(schema, check), fields)
 export type PoolSpec = SpecOf<typeof pool>
+
+export const mainPool = checked(pool, (spec): SpecProblem[] =>
+  spec.filter === undefined
+    ? []
+    : [{ path: ['filter'], message: 'the main pool takes every request; it has no filter' }],
+)
+
+/** Any other pool says which requests it is for. */
+export const filteredPool = checked(pool, (spec): SpecProblem[] =>
+  spec.filter === undefined
+    ? [{ path: ['filter'], message: 'is required: expected either headers or probability' }]
+    : [],
+)
 
 /** The servers of a pool that its tags leave. */
 export function taggedServers(
@@ -105,7 +159,9 @@ export function taggedServers(
   return spec.servers.filter((each) => each.tags.some((tag) => spec.serversTags.includes(tag)))
 }
 
+/** What pools are called in statistics and messages. */
 export const MAIN_POOL = 'mainPool'
+export const candidateName = (index: number): string => `candidatePools/${index}`
 
 /** Key of the words that count turns; a pool with other servers starts anew. */
 export function turnsKey(pool: string, spec: PoolSpec): string {

@@ -1,6 +1,3 @@
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect, it } from 'vitest'
 import { OK, SUSPENDED } from '../../http/exchange.js'
 import { FakeBody, type FakeClient } from '../../http/fake-client.fixture.js'
@@ -8,59 +5,7 @@ import { flowOf, node, Step } from '../../pipeline/flow.fixture.js'
 import type { Node } from '../../pipeline/pipeline.js'
 import { ScriptedServer, turns, until } from '../../upstream/scripted-server.fixture.js'
 import { type Harness, problemsOf, withPipeline } from '../harness.fixture.js'
-
-/** A pipeline of one Proxy over these servers; `more` are further fields of its pool. */
-function proxyOver(ports: readonly (number | string)[], more = ''): string {
-  const servers = ports.map((port) =>
-    typeof port === 'number' ? `    - url: http://127.0.0.1:${port}` : `    - ${port}`,
-  )
-  return `
-filters:
-- name: proxy
-  kind: Proxy
-  mainPool:
-    servers:
-${servers.join('\n')}
-${more.replace(/^/gm, '    ')}
-`
-}
-
-/** Runs `test` with back ends that it scripts, byte by byte. */
-async function withScripted(
-  test: (harness: Harness, backend: ScriptedServer) => Promise<void>,
-  pipeline: (port: number) => string = (port) => proxyOver([port]),
-): Promise<void> {
-  const backend = await ScriptedServer.listen()
-  try {
-    await withPipeline(pipeline(backend.port), (harness) => test(harness, backend))
-  } finally {
-    await backend.close()
-  }
-}
-
-type Serve = (request: IncomingMessage, response: ServerResponse, server: number) => void
-
-/** The same with real HTTP servers that do what `serve` says. */
-async function withServers(
-  count: number,
-  serve: Serve,
-  pipeline: (ports: number[]) => string,
-  test: (harness: Harness) => Promise<void>,
-): Promise<void> {
-  const servers = Array.from({ length: count }, (_, at) =>
-    createServer((request, response) => serve(request, response, at)),
-  )
-  await Promise.all(servers.map((server) => once(server.listen(0, '127.0.0.1'), 'listening')))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  try {
-    await withPipeline(pipeline(ports), test)
-  } finally {
-    for (const server of servers) {
-      server.close()
-      server.closeAllConnections()
-    }
-  }
-}
+import { proxyOver, type Serve, withScripted, withServers } from './backends.fixture.js'
 
 const told = (client: FakeClient): unknown[] => [client.status, client.text, client.ending]
 
@@ -908,7 +853,6 @@ it.each<[name: string, fields: string, problem: string]>([
     'mainPool/memoryCache: not supported by this release; leave it out',
   ],
   ...[
-    'candidatePools: [{a: 1}]',
     'mirrorPool: {a: {b: 1}}',
     'fallback: {forCodes: true}',
     'failureCodes: [500]',

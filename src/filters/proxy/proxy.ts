@@ -2,9 +2,11 @@ import { type Exchange, SUSPENDED } from '../../http/exchange.js'
 import type { Filter, FilterContext } from '../contract.js'
 import type { Spec } from './kind.js'
 import { Pool } from './pool.js'
-import { MAIN_POOL } from './pool-spec.js'
+import { candidateName, MAIN_POOL, type TrafficFilterSpec } from './pool-spec.js'
+import { createTrafficFilter, type TrafficFilter } from './traffic-filter.js'
 
-class ProxyFilter implements Filter {
+/** With a main pool and nothing else: what most requests of most gateways pass, so it does no more. */
+class PlainProxy implements Filter {
   readonly #main: Pool
 
   constructor(spec: Spec, context: FilterContext) {
@@ -26,4 +28,50 @@ class ProxyFilter implements Filter {
   }
 }
 
-export const create = (spec: Spec, context: FilterContext): Filter => new ProxyFilter(spec, context)
+interface Candidate {
+  readonly filter: TrafficFilter
+  readonly pool: Pool
+}
+
+/** With all that a Proxy may have besides. */
+class FullProxy implements Filter {
+  readonly #main: Pool
+  readonly #candidates: readonly Candidate[]
+
+  constructor(spec: Spec, context: FilterContext) {
+    this.#main = new Pool(MAIN_POOL, spec.mainPool, context)
+    this.#candidates = spec.candidatePools.map((pool, index) => ({
+      filter: createTrafficFilter(pool.filter as TrafficFilterSpec, randomBelow),
+      pool: new Pool(candidateName(index), pool, context),
+    }))
+  }
+
+  handle(ex: Exchange): number {
+    this.#poolFor(ex).send(ex)
+    return SUSPENDED
+  }
+
+  #poolFor(ex: Exchange): Pool {
+    for (const { filter, pool } of this.#candidates) if (filter.matches(ex)) return pool
+    return this.#main
+  }
+
+  cancel(ex: Exchange): void {
+    this.#main.cancel(ex)
+    for (const { pool } of this.#candidates) pool.cancel(ex)
+  }
+
+  retire(): void {
+    this.#main.close()
+    for (const { pool } of this.#candidates) pool.close()
+  }
+}
+
+const randomBelow = (limit: number): number => Math.floor(Math.random() * limit)
+
+function isPlain(spec: Spec): boolean {
+  return spec.candidatePools.length === 0
+}
+
+export const create = (spec: Spec, context: FilterContext): Filter =>
+  isPlain(spec) ? new PlainProxy(spec, context) : new FullProxy(spec, context)
