@@ -1,6 +1,15 @@
-import { checked, list, object, type SpecOf } from '../../spec/schema.js'
+import {
+  boolean,
+  checked,
+  httpCode,
+  list,
+  object,
+  type SpecOf,
+  type SpecProblem,
+  string,
+} from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
-import { later, notYet } from '../fields.js'
+import { answerHeaders, failureStatusCodes, later, notYet } from '../fields.js'
 import {
   candidateName,
   filteredPool,
@@ -10,20 +19,37 @@ import {
   turnsKey,
 } from './pool-spec.js'
 
-const spec = checked(
-  object({
-    mainPool,
-    candidatePools: list(filteredPool, {
-      doc: 'Pools tried before the main one: the first whose `filter` matches takes the request.',
-      default: [],
-    }),
-    mirrorPool: later('Pool that gets copies of requests.'),
-    fallback: later('Answer in place of failures.'),
-    failureCodes: later('Statuses that count as failures, for `fallback`.'),
-    compression: later('Compression of responses.'),
-  }),
-  (proxy) => notYet(proxy, ['mirrorPool', 'fallback', 'failureCodes', 'compression']),
+const fallback = object(
+  {
+    forCodes: boolean({ doc: 'Whether statuses in `failureCodes` are replaced; else none is.' }),
+    mockCode: httpCode({ doc: 'Status of the answer.' }),
+    mockHeaders: answerHeaders,
+    mockBody: string({ doc: 'Body of the answer.', default: '' }),
+  },
+  { doc: 'Fixed answer in place of failures; needs `failureCodes`.', optional: true },
 )
+
+const fields = object({
+  mainPool,
+  candidatePools: list(filteredPool, {
+    doc: 'Pools tried before the main one: the first whose `filter` matches takes the request.',
+    default: [],
+  }),
+  mirrorPool: later('Pool that gets copies of requests.'),
+  fallback,
+  failureCodes: failureStatusCodes,
+  compression: later('Compression of responses.'),
+})
+
+const CHECKS: readonly ((proxy: SpecOf<typeof fields>) => SpecProblem[])[] = [
+  (proxy) => notYet(proxy, ['mirrorPool', 'compression']),
+  (proxy) =>
+    proxy.fallback !== undefined && proxy.failureCodes.length === 0
+      ? [{ path: ['failureCodes'], message: 'expected at least one status, for fallback' }]
+      : [],
+]
+
+const spec = CHECKS.reduce((schema, check) => checked(schema, check), fields)
 export type Spec = SpecOf<typeof spec>
 
 /** Every pool under the name that its statistics have. */

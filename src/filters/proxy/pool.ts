@@ -14,21 +14,34 @@ export interface PoolServer {
   readonly pathPrefix: string
 }
 
+/** What else a Proxy does with the answer of a back end. */
+export interface AfterHead {
+  /** Status and fields are in `ex.response`, so is the body's source. Gives the Proxy's result. */
+  answered(ex: Exchange): number
+}
+
 /** The servers of one pool and how requests are spread over them. */
 export class Pool {
   /** As error messages call it. */
   readonly title: string
   readonly client: UpstreamClient
   readonly stats: StatsRow
+  readonly afterHead: AfterHead | null
   readonly #servers: readonly PoolServer[]
   readonly #balancer: Balancer
   /** Calls whose head has not come; what an abort has to find. */
   readonly #waiting = new Map<Exchange, ProxyCall>()
 
-  constructor(name: string, spec: PoolSpec, context: FilterContext) {
+  constructor(
+    name: string,
+    spec: PoolSpec,
+    context: FilterContext,
+    afterHead: AfterHead | null = null,
+  ) {
     this.title = `${context.pipeline}/${context.name}/${name}`
     this.client = context.upstream
     this.stats = context.stats(name)
+    this.afterHead = afterHead
     const specs = taggedServers(spec)
     this.#servers = specs.map(({ url }) => {
       const origin = parseServerUrl(url) as ServerUrl // the kind has checked it

@@ -119,7 +119,8 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     for (let i = 0; i < headers.length; i++) flat.push(headers[i] as string)
     response.status = status
     if (bodyLength !== 0) response.source = this
-    ex.resume(this.#ticket, OK)
+    const { afterHead } = this.#pool
+    ex.resume(this.#ticket, afterHead === null ? OK : afterHead.answered(ex))
     // A flow that goes on later takes the body later.
     if (bodyLength !== 0 && this.#sink === null) this.#call?.pause()
   }

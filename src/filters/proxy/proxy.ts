@@ -1,9 +1,12 @@
-import { type Exchange, SUSPENDED } from '../../http/exchange.js'
+import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import type { Filter, FilterContext } from '../contract.js'
+import { FallbackAnswer } from './fallback-answer.js'
 import type { Spec } from './kind.js'
-import { Pool } from './pool.js'
+import { type AfterHead, Pool } from './pool.js'
 import { candidateName, MAIN_POOL, type TrafficFilterSpec } from './pool-spec.js'
 import { createTrafficFilter, type TrafficFilter } from './traffic-filter.js'
+
+const FALLBACK = 1
 
 /** With a main pool and nothing else: what most requests of most gateways pass, so it does no more. */
 class PlainProxy implements Filter {
@@ -33,16 +36,34 @@ interface Candidate {
   readonly pool: Pool
 }
 
+/** What becomes of an answer before the flow goes on. */
+class AnswerSteps implements AfterHead {
+  readonly #fallback: FallbackAnswer | null
+
+  constructor(fallback: FallbackAnswer | null) {
+    this.#fallback = fallback
+  }
+
+  answered(ex: Exchange): number {
+    return this.#fallback?.replaces(ex) === true ? FALLBACK : OK
+  }
+}
+
 /** With all that a Proxy may have besides. */
 class FullProxy implements Filter {
   readonly #main: Pool
   readonly #candidates: readonly Candidate[]
 
   constructor(spec: Spec, context: FilterContext) {
-    this.#main = new Pool(MAIN_POOL, spec.mainPool, context)
+    const { fallback } = spec
+    const steps =
+      fallback?.forCodes === true
+        ? new AnswerSteps(new FallbackAnswer(spec.failureCodes, fallback))
+        : null
+    this.#main = new Pool(MAIN_POOL, spec.mainPool, context, steps)
     this.#candidates = spec.candidatePools.map((pool, index) => ({
       filter: createTrafficFilter(pool.filter as TrafficFilterSpec, randomBelow),
-      pool: new Pool(candidateName(index), pool, context),
+      pool: new Pool(candidateName(index), pool, context, steps),
     }))
   }
 
@@ -70,7 +91,7 @@ class FullProxy implements Filter {
 const randomBelow = (limit: number): number => Math.floor(Math.random() * limit)
 
 function isPlain(spec: Spec): boolean {
-  return spec.candidatePools.length === 0
+  return spec.candidatePools.length === 0 && spec.fallback?.forCodes !== true
 }
 
 export const create = (spec: Spec, context: FilterContext): Filter =>
