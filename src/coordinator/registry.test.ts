@@ -1,14 +1,22 @@
 import { expect, it } from 'vitest'
 import { VirtualTime } from '../lib/clock.js'
 import { Prng } from '../lib/prng.js'
-import type { Op } from '../store/contract.js'
+import type { Op, Store } from '../store/contract.js'
 import { SimDisk } from '../store/sim-disk.js'
 import type { Write } from './plan.js'
 import { HISTORY_PREFIX, historyKey, objectKey } from './record.js'
 import { Registry, type RegistryChange } from './registry.js'
 import { StoreBench } from './store.fixture.js'
 import { Sync } from './sync.js'
-import { type Answer, contentOf, del, delAll, put, WriterBench } from './writer.fixture.js'
+import {
+  type Answer,
+  contentOf,
+  del,
+  delAll,
+  forwarding,
+  put,
+  WriterBench,
+} from './writer.fixture.js'
 
 /** Puts something into the store past the writer. */
 function force(bench: StoreBench, ...ops: Op[]): void {
@@ -97,22 +105,40 @@ it('a watch that fell behind is followed by a list', () => {
   const bench = new StoreBench()
   const node = new WriterBench(bench)
   node.done(put('a', 'one'))
-  const registry = new Registry()
   // Its first watch asks for what the store has forgotten.
   let isFirst = true
-  const store = Object.assign(Object.create(bench.store) as typeof bench.store, {
-    range: bench.store.range.bind(bench.store),
-    watch: (...[prefix, from, watcher]: Parameters<typeof bench.store.watch>) => {
-      if (!isFirst) return bench.store.watch(prefix, from, watcher)
-      isFirst = false
-      bench.time.after(5, () => watcher.onCompacted(from))
-      return { cancel: () => {} }
-    },
+  const late = new WriterBench(bench, {
+    wrapSync: (store) => ({
+      ...forwarding(store),
+      watch: (prefix, from, watcher) => {
+        if (!isFirst) return store.watch(prefix, from, watcher)
+        isFirst = false
+        bench.time.after(30, () => watcher.onCompacted(from))
+        return { cancel: () => {} }
+      },
+    }),
   })
-  new Sync(store, registry, bench.log, () => {}).start(() => {})
   node.done(put('b', 'one'))
+  expect(late.registry.names()).toEqual(['a'])
+  bench.time.advance(30)
   node.done(put('a', 'two'))
-  expect(contentOf(registry)).toEqual(contentOf(node.registry))
+  expect(contentOf(late.registry)).toEqual(contentOf(node.registry))
+})
+
+it('a sync that was stopped while it listed follows no more', () => {
+  const bench = new StoreBench()
+  const registry = new Registry()
+  const store: Store = {
+    ...forwarding(bench.store),
+    range: (prefix, consistency, done) => {
+      bench.time.after(5, () => bench.store.range(prefix, consistency, done))
+    },
+    watch: () => expect.fail('it watches'),
+  }
+  const sync = new Sync(store, registry, bench.log, () => expect.fail('it changed'))
+  sync.start(() => expect.fail('it started'))
+  sync.stop()
+  bench.time.advance(20)
 })
 
 it('a sync that was stopped follows no more', () => {

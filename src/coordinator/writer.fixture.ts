@@ -44,7 +44,23 @@ export interface WriterOptions {
   readonly history?: HistoryBounds
   /** Stands between the writer and its store. */
   wrap?(store: Store): Store
+  /** Stands between the registry and its store. */
+  wrapSync?(store: Store): Store
 }
+
+/** A store that `store` stands behind; to be spread and changed. */
+export function forwarding(store: Store): Store {
+  return {
+    range: (...args) => store.range(...args),
+    get: (...args) => store.get(...args),
+    txn: (...args) => store.txn(...args),
+    watch: (...args) => store.watch(...args),
+    lease: store.lease,
+    limits: () => store.limits(),
+  }
+}
+
+const same = (store: Store): Store => store
 
 /** A writer with its registry, as a node has them; several may share one store. */
 export class WriterBench {
@@ -57,7 +73,7 @@ export class WriterBench {
 
   constructor(bench: StoreBench, options: WriterOptions = {}) {
     this.#bench = bench
-    const { history, wrap = (same: Store): Store => same } = options
+    const { history, wrap = same, wrapSync = same } = options
     this.writer = new ConfigWriter({
       store: wrap(bench.store),
       registry: this.registry,
@@ -74,7 +90,8 @@ export class WriterBench {
         answer.written = written
       },
     })
-    this.sync = new Sync(bench.store, this.registry, bench.log, () => this.writer.onChanged())
+    const synced = wrapSync(bench.store)
+    this.sync = new Sync(synced, this.registry, bench.log, () => this.writer.onChanged())
     this.sync.start((error) => {
       if (error !== null) throw error
     })

@@ -153,7 +153,7 @@ export class WorkerLife {
     this.sockets = new SocketTable(
       {
         claim: async ({ port }) => {
-          await node.holdPorts
+          await node.portHold(port)
           return { granted: !node.busyPorts.has(port), reason: `port ${port} is taken` }
         },
         release: () => {},
@@ -226,8 +226,7 @@ export class DemoNode {
   readonly shared: SharedOwner
   readonly workers = new Map<number, WorkerLife>()
   readonly busyPorts = new Set<number>()
-  /** Port claims wait for this. */
-  holdPorts: Promise<void> = Promise.resolve()
+  readonly #portHolds = new Map<number, Promise<void>>()
   bench: StoreBench
   #coordinator: ActorRef<ToCoordinatorActor> | null = null
   #stopCoordinator: () => void = () => {}
@@ -244,6 +243,20 @@ export class DemoNode {
     const life = this.workers.get(index)
     if (life === undefined) throw new Error(`worker ${index} is down`)
     return life
+  }
+
+  /** Claims of `port` wait until the function returned is called. */
+  holdPort(port: number): () => void {
+    let release = (): void => {}
+    const hold = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    this.#portHolds.set(port, hold)
+    return release
+  }
+
+  portHold(port: number): Promise<void> {
+    return this.#portHolds.get(port) ?? Promise.resolve()
   }
 
   get coordinator(): ActorRef<ToCoordinatorActor> {

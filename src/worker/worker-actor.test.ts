@@ -376,10 +376,7 @@ it('a full set ends the failures of objects that are gone', async () => {
 it('a change is acknowledged once its sockets are open, or known to fail', async () => {
   const node = new DemoNode(1)
   await node.pass()
-  let open = (): void => {}
-  node.holdPorts = new Promise((resolve) => {
-    open = resolve
-  })
+  const open = node.holdPort(80)
   const write = node.put(gate('g', 1, { port: 80 }))
   await node.until(() => node.worker(0).running.has('g'))
   await node.pass(100)
@@ -389,6 +386,23 @@ it('a change is acknowledged once its sockets are open, or known to fail', async
   expect(node.worker(0).lastServing?.listeners).toEqual([
     { server: 'g', state: 'running', error: '' },
   ])
+})
+
+it('nor is it acknowledged to a coordinator that comes meanwhile', async () => {
+  const node = new DemoNode(1)
+  await node.pass()
+  const open = node.holdPort(80)
+  void node.put(gate('g', 1, { port: 80 })).catch(() => {})
+  const life = node.worker(0)
+  await node.until(() => life.running.has('g'))
+  const told = life.told.length
+  node.crashCoordinator()
+  node.startCoordinator()
+  await node.pass(100)
+  expect(life.told).toHaveLength(told)
+  open()
+  await node.pass()
+  expect(life.told.slice(told)).toMatchObject([{ version: { version: 1 } }])
 })
 
 it('a busy port is a warning, is tried every second, and told when it opens', async () => {
@@ -411,23 +425,46 @@ it('a retried socket does not acknowledge a change whose own socket is not open 
   node.busyPorts.add(80)
   await node.outcome(node.put(gate('g', 1, { port: 80 })))
   const life = node.worker(0)
-  let open = (): void => {}
-  node.holdPorts = new Promise((resolve) => {
-    open = resolve
-  })
+  const [open80, open81] = [node.holdPort(80), node.holdPort(81)]
   // The retry waits for its port; meanwhile a change is swapped in, and waits for its own.
   await node.pass(1_100)
   const write = node.put(gate('h', 1, { port: 81 }))
   await node.until(() => life.running.has('h'))
   const told = life.told.length
+  node.busyPorts.clear()
+  open80()
   await node.pass(50)
   expect(life.told).toHaveLength(told)
-  open()
+  open81()
   await node.outcome(write)
-  const acknowledged = life.told.find((m) => m.type === 'serving' && m.version.version === 2)
-  expect(acknowledged).toMatchObject({
-    listeners: [{ server: 'g' }, { server: 'h', state: 'running' }],
-  })
+  expect(life.told.slice(told)).toMatchObject([
+    {
+      version: { version: 2 },
+      listeners: [
+        { server: 'g', state: 'running' },
+        { server: 'h', state: 'running' },
+      ],
+    },
+  ])
+})
+
+it('goes on retrying a socket when a change came between', async () => {
+  const node = new DemoNode(1)
+  node.busyPorts.add(80)
+  await node.outcome(node.put(gate('g', 1, { port: 80 })))
+  const life = node.worker(0)
+  const [open80, open81] = [node.holdPort(80), node.holdPort(81)]
+  await node.pass(1_100)
+  const write = node.put(gate('h', 1, { port: 81 }))
+  await node.until(() => life.running.has('h'))
+  open80()
+  await node.pass(50)
+  open81()
+  await node.outcome(write)
+  node.busyPorts.clear()
+  await node.pass(2_200)
+  await node.pass()
+  expect(life.lastServing?.listeners).toMatchObject([{ state: 'running' }, { state: 'running' }])
 })
 
 it.each([11, 12, 13, 14, 15, 16])(
