@@ -40,9 +40,9 @@ async function compare(options: Options, household: Household, wrk: string): Pro
   const nginx = await startNginx(common)
   if (nginx === null) say('nginx is not installed (Debian: apt-get install -y nginx): no peer')
   else subjects.push(nginx)
-  subjects.push(await startGateway('easegress', DIST, options.nodeFlags, common))
-  for (const { name, dist } of options.builds) {
-    subjects.push(await startGateway(name, dist, [], common))
+  subjects.push(await startGateway('easegress', DIST, [], common))
+  for (const { name, dist, flags } of options.builds) {
+    subjects.push(await startGateway(name, dist, flags, common))
   }
   say(`${scenario.name}: ${scenario.summary}; ${connections} connections, ${workers} worker(s)`)
   const rounds: Round[] = []
@@ -63,7 +63,7 @@ async function memory(options: Options, household: Household, wrk: string): Prom
   const { scenario, connections, workers, accessLog, from, to } = options
   const { port: backEndPort } = await startBackEnd(household, ROOT, scenario.answerBytes)
   const common = { household, scenario, backEndPort, connections, workers, accessLog }
-  const subject = await startGateway('easegress', DIST, options.nodeFlags, common)
+  const subject = await startGateway('easegress', DIST, [], common)
   const { folder } = household
   return growthOverRequests({ wrk, subject, folder, connections, from, to, say })
 }
@@ -74,7 +74,7 @@ async function bigBody(options: Options, household: Household, wrk: string): Pro
   try {
     const backEndPort = backEnd.port
     const common = { household, scenario, backEndPort, connections, workers, accessLog }
-    const subject = await startGateway('easegress', DIST, options.nodeFlags, common)
+    const subject = await startGateway('easegress', DIST, [], common)
     // What is loaded and grown once by any traffic is not the big body's.
     const url = `http://127.0.0.1:${subject.port}${PATH}`
     const { folder } = household

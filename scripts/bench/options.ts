@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { SCENARIOS, type Scenario } from './scenarios.js'
 
@@ -6,6 +7,8 @@ export interface Build {
   readonly name: string
   /** The folder that holds its `src/main.js`. */
   readonly dist: string
+  /** For its node. */
+  readonly flags: readonly string[]
 }
 
 export const MODES = ['compare', 'memory', 'big-body'] as const
@@ -20,7 +23,6 @@ export interface Options {
   readonly workers: number
   readonly accessLog: boolean
   readonly builds: readonly Build[]
-  readonly nodeFlags: readonly string[]
   /** Mode memory: requests before the first and before the second reading. */
   readonly from: number
   readonly to: number
@@ -46,8 +48,8 @@ the same while a slow reader takes one large answer; fails above 32 MB.
   --connections N     kept alive, 1..4096 (default 64)
   --workers N         of the gateway, and worker processes of nginx, 1..64 (default 1)
   --access-log        write access logs, both sides
-  --build NAME=DIR    compare another build of the gateway too; DIR holds its src/main.js
-  --node-flag FLAG    start this build's node with FLAG; repeatable
+  --build NAME=DIR[,FLAG…]  compare another build of the gateway too, or the same with other
+                      flags of node; DIR holds its src/main.js; repeatable
   --from N, --to N    memory: requests before the two readings (default 2000000, 10000000)
   --bytes N           big-body: of the answer (default 2147483648)
   --rate N            big-body: bytes a second of the reader (default 134217728)
@@ -79,7 +81,6 @@ export function readOptions(args: readonly string[]): Options | null {
     workers: wholeNumber('workers', values.workers ?? '1', 64),
     accessLog: values['access-log'] === true,
     builds: (values.build ?? []).map(readBuild),
-    nodeFlags: values['node-flag'] ?? [],
     from,
     to: Math.max(from, wholeNumber('to', values.to ?? '10000000', 1e9)),
     bytes: wholeNumber('bytes', values.bytes ?? '2147483648', 2 ** 40),
@@ -103,7 +104,6 @@ function parse(args: readonly string[]) {
         workers: text,
         'access-log': flag,
         build: texts,
-        'node-flag': texts,
         from: text,
         to: text,
         bytes: text,
@@ -125,7 +125,8 @@ function wholeNumber(name: string, text: string, most: number): number {
 }
 
 function readBuild(text: string): Build {
-  const [, name, dist] = /^([\w-]+)=(.+)$/.exec(text) ?? []
-  if (name !== undefined && dist !== undefined) return { name, dist }
+  const [, name, rest] = /^([\w-]+)=(.+)$/.exec(text) ?? []
+  const [dist, ...flags] = rest?.split(',') ?? []
+  if (name !== undefined && dist !== undefined) return { name, dist: resolve(dist), flags }
   throw new BenchOptionError(`--build: expected NAME=DIR, got "${text}"`)
 }
