@@ -22,7 +22,7 @@ const isUws = (path: string): boolean => /uws[^/]*\.node$/i.test(path)
 it.each([
   ['the coordinator thread', ['coordinator/coordinator-thread.js']],
   ['the jobs of the coordinator', ['coordinator/validate.js']],
-  ['the log thread', ['store/log-thread.js']],
+  ['the log', ['store/log/log-service.js']],
   ['the main thread', ['root/root.js']],
 ])('%s does not load uWebSockets.js', async (_name, modules) => {
   const loaded = await loadedBy(...modules)
