@@ -10,6 +10,7 @@ import {
 } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
 import { later, notYet } from '../fields.js'
+import { jwt } from './jwt-spec.js'
 
 const value = checked(
   object({
@@ -28,17 +29,17 @@ const spec = checked(
       doc: 'Headers that must be there, each with a value that is listed or matches.',
       default: {},
     }),
-    jwt: later('Check of a JSON Web Token.'),
+    jwt,
     signature: later('Check of a signed request.'),
     oauth2: later('Check of an OAuth 2 token.'),
   }),
-  (validator) => notYet(validator, ['jwt', 'signature', 'oauth2']),
+  (validator) => notYet(validator, ['signature', 'oauth2']),
 )
 export type Spec = SpecOf<typeof spec>
 
 export const validator = defineFilterKind<Spec>({
   kind: 'Validator',
-  summary: 'Lets only valid requests pass; others are answered with 400.',
+  summary: 'Lets only valid requests pass; others are answered with 400 or 403.',
   results: ['invalid'],
   spec,
   load: () => import('./validator.js'),

@@ -156,11 +156,6 @@ it.each<[name: string, fields: string, problem: string]>([
   ['a number', 'headers: {a: {values: [1]}}', 'put it in quotes: "1"'],
   ['a list', 'headers: [a]', 'filters/0/headers: expected a mapping'],
   [
-    'jwt',
-    'jwt: {algorithm: HS256, secret: "00"}',
-    'line 6, column 8: filters/0/jwt: not supported by this release; leave it out',
-  ],
-  [
     'signature',
     'signature: {ttl: 1m, excludeBody: true, accessKeys: {a: b}}',
     'filters/0/signature: not supported by this release; leave it out',

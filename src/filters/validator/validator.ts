@@ -1,56 +1,38 @@
 import { type Exchange, OK } from '../../http/exchange.js'
-import { fromLatin1, toLatin1 } from '../../http/headers.js'
-import { compileRegexp, type LinearRegexp } from '../../lib/regexp.js'
+import { type Clock, systemTime } from '../../lib/clock.js'
 import type { Filter } from '../contract.js'
+import { HeaderRule } from './headers.js'
+import { JwtCheck } from './jwt.js'
 import type { Spec } from './kind.js'
 
 const INVALID = 1
 
-/** A header that has to be there; repeated ones pass only if all of them would. */
-class HeaderRule {
-  readonly #name: string
-  readonly #values: ReadonlySet<string>
-  readonly #regexp: LinearRegexp | null
-
-  constructor(name: string, values: readonly string[], regexp: string | undefined) {
-    this.#name = name.toLowerCase()
-    this.#values = new Set(values.map(toLatin1))
-    this.#regexp = regexp ? compileRegexp(regexp) : null
-  }
-
-  allows(ex: Exchange): boolean {
-    const flat = ex.request.headers.flat
-    let found = false
-    for (let i = 0; i < flat.length; i += 2) {
-      if (flat[i] !== this.#name) continue
-      if (!this.#isValid(flat[i + 1] as string)) return false
-      found = true
-    }
-    return found
-  }
-
-  #isValid(value: string): boolean {
-    return this.#values.has(value) || (this.#regexp?.test(fromLatin1(value)) ?? false)
-  }
-}
-
 class Validator implements Filter {
   readonly #headers: readonly HeaderRule[]
+  readonly #jwt: JwtCheck | null
+  readonly #clock: Clock
 
-  constructor(spec: Spec) {
+  constructor(spec: Spec, clock: Clock) {
+    this.#clock = clock
     this.#headers = Object.entries(spec.headers).map(
       ([name, { values, regexp }]) => new HeaderRule(name, values, regexp),
     )
+    this.#jwt = spec.jwt === undefined ? null : new JwtCheck(spec.jwt)
   }
 
   handle(ex: Exchange): number {
-    for (const rule of this.#headers) {
-      if (rule.allows(ex)) continue
-      ex.respond(400)
-      return INVALID
-    }
-    return OK
+    const status = this.#failure(ex)
+    if (status === 0) return OK
+    ex.respond(status)
+    return INVALID
+  }
+
+  /** The status of the first check that fails; 0 when none does. */
+  #failure(ex: Exchange): number {
+    for (const rule of this.#headers) if (!rule.allows(ex)) return 400
+    if (this.#jwt !== null && !this.#jwt.allows(ex, this.#clock.wallMs())) return 403
+    return 0
   }
 }
 
-export const create = (spec: Spec): Filter => new Validator(spec)
+export const create = (spec: Spec): Filter => new Validator(spec, systemTime)
