@@ -30,6 +30,11 @@ export class Outbox {
     return this.#urgent.length + this.#bulk.length === 0
   }
 
+  /** Half of the room for frames that are not urgent is free. */
+  get isHalfEmpty(): boolean {
+    return this.#bulkBytes * 2 <= this.#limits.bytesMax
+  }
+
   /** Bytes of the frames that are not urgent. */
   get bytes(): number {
     return this.#bulkBytes

@@ -176,22 +176,23 @@ function request(value: unknown): Traffic | string {
 }
 
 function response(value: unknown): Traffic | string {
-  const [id, body, error] = Array.isArray(value) ? (value as unknown[]) : []
-  if (!isWhole(id) || !isBytes(body) || !(error === null || isError(error))) {
-    return 'response: malformed'
-  }
+  const [id, body, given] = Array.isArray(value) ? (value as unknown[]) : []
+  const error = given === null ? null : errorOf(given)
+  if (!isWhole(id) || !isBytes(body) || error === undefined) return 'response: malformed'
   return { type: 'response', id, body, error }
 }
 
-function isError(value: unknown): value is ErrorJson {
-  if (!isRecord(value) || !isRecord(value['detail'])) return false
+/** A code that only a newer version knows becomes INTERNAL. */
+function errorOf(value: unknown): ErrorJson | undefined {
+  if (!isRecord(value) || !isRecord(value['detail'])) return undefined
   const { code, message, detail } = value
-  const isKnown = typeof code === 'string' && Object.hasOwn(HTTP_STATUS, code)
-  return (
-    isKnown &&
-    typeof message === 'string' &&
-    Object.values(detail).every((each) => ['string', 'number', 'boolean'].includes(typeof each))
+  if (typeof code !== 'string' || typeof message !== 'string') return undefined
+  const plain = Object.values(detail).every((each) =>
+    ['string', 'number', 'boolean'].includes(typeof each),
   )
+  if (!plain) return undefined
+  const known = Object.hasOwn(HTTP_STATUS, code) ? (code as ErrorJson['code']) : 'INTERNAL'
+  return { code: known, message, detail: detail as ErrorJson['detail'] }
 }
 
 function notice(value: unknown): Traffic | string {
