@@ -2,6 +2,7 @@ import {
   boolean,
   checked,
   httpCode,
+  integer,
   list,
   object,
   type SpecOf,
@@ -38,11 +39,20 @@ const fields = object({
   mirrorPool: later('Pool that gets copies of requests.'),
   fallback,
   failureCodes: failureStatusCodes,
-  compression: later('Compression of responses.'),
+  compression: object(
+    {
+      minLength: integer({
+        doc: 'Bodies known to have fewer bytes are sent as they are.',
+        min: 0,
+        max: 4_294_967_295,
+      }),
+    },
+    { doc: 'Compression of answers by gzip or brotli, as the client likes.', optional: true },
+  ),
 })
 
 const CHECKS: readonly ((proxy: SpecOf<typeof fields>) => SpecProblem[])[] = [
-  (proxy) => notYet(proxy, ['mirrorPool', 'compression']),
+  (proxy) => notYet(proxy, ['mirrorPool']),
   (proxy) =>
     proxy.fallback !== undefined && proxy.failureCodes.length === 0
       ? [{ path: ['failureCodes'], message: 'expected at least one status, for fallback' }]

@@ -1,5 +1,6 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import type { Filter, FilterContext } from '../contract.js'
+import { Compression } from './compression.js'
 import { FallbackAnswer } from './fallback-answer.js'
 import type { Spec } from './kind.js'
 import { type AfterHead, Pool } from './pool.js'
@@ -39,14 +40,28 @@ interface Candidate {
 /** What becomes of an answer before the flow goes on. */
 class AnswerSteps implements AfterHead {
   readonly #fallback: FallbackAnswer | null
+  readonly #compression: Compression | null
 
-  constructor(fallback: FallbackAnswer | null) {
+  constructor(fallback: FallbackAnswer | null, compression: Compression | null) {
     this.#fallback = fallback
+    this.#compression = compression
   }
 
   answered(ex: Exchange): number {
-    return this.#fallback?.replaces(ex) === true ? FALLBACK : OK
+    if (this.#fallback?.replaces(ex) === true) return FALLBACK
+    this.#compression?.apply(ex)
+    return OK
   }
+}
+
+function answerSteps(spec: Spec): AnswerSteps | null {
+  const { fallback, failureCodes, compression } = spec
+  const hasFallback = fallback?.forCodes === true
+  if (!hasFallback && compression === undefined) return null
+  return new AnswerSteps(
+    hasFallback ? new FallbackAnswer(failureCodes, fallback) : null,
+    compression === undefined ? null : new Compression(compression.minLength),
+  )
 }
 
 /** With all that a Proxy may have besides. */
@@ -55,11 +70,7 @@ class FullProxy implements Filter {
   readonly #candidates: readonly Candidate[]
 
   constructor(spec: Spec, context: FilterContext) {
-    const { fallback } = spec
-    const steps =
-      fallback?.forCodes === true
-        ? new AnswerSteps(new FallbackAnswer(spec.failureCodes, fallback))
-        : null
+    const steps = answerSteps(spec)
     this.#main = new Pool(MAIN_POOL, spec.mainPool, context, steps)
     this.#candidates = spec.candidatePools.map((pool, index) => ({
       filter: createTrafficFilter(pool.filter as TrafficFilterSpec, randomBelow),
@@ -91,7 +102,7 @@ class FullProxy implements Filter {
 const randomBelow = (limit: number): number => Math.floor(Math.random() * limit)
 
 function isPlain(spec: Spec): boolean {
-  return spec.candidatePools.length === 0 && spec.fallback?.forCodes !== true
+  return spec.candidatePools.length === 0 && answerSteps(spec) === null
 }
 
 export const create = (spec: Spec, context: FilterContext): Filter =>

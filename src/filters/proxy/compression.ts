@@ -1,0 +1,102 @@
+import type { Exchange } from '../../http/exchange.js'
+import type { Headers } from '../../http/headers.js'
+import type { HttpResponse } from '../../http/message.js'
+import { CodingChoice } from './accept-encoding.js'
+import {
+  CompressedBody,
+  compressNow,
+  SmallCompressedBody,
+  SYNC_BYTES_MAX,
+} from './compressed-body.js'
+
+/** Bodies that one Proxy of a worker compresses as they stream, about 300 KB each; more go as is. */
+const STREAMS_MAX = 256
+
+/** Of a part of the body, of none, or of another protocol to come. */
+const UNTOUCHED: ReadonlySet<number> = new Set([204, 205, 206, 304])
+
+/** Fields that tell of the bytes that were, and are not true of those that go out. */
+const OF_THE_BYTES = ['content-md5', 'content-digest', 'digest', 'accept-ranges'] as const
+
+/** Compresses answers for clients that like it (RFC 9110 §8.4.1, §12.5.3). */
+export class Compression {
+  readonly #minLength: number
+  readonly #streamsMax: number
+  readonly #choice = new CodingChoice()
+  #streams = 0
+  readonly #released = (): void => {
+    this.#streams -= 1
+  }
+
+  constructor(minLength: number, streamsMax = STREAMS_MAX) {
+    this.#minLength = minLength
+    this.#streamsMax = streamsMax
+  }
+
+  /** Bodies that are compressed as they stream, at this time. */
+  get streams(): number {
+    return this.#streams
+  }
+
+  /** Replaces the body of the answer, and what its fields say of it, when all speaks for it. */
+  apply(ex: Exchange): void {
+    const { request, response } = ex
+    if (!this.#isFit(response) || forbidsTransform(request.headers)) return
+    addVary(response.headers)
+    const coding = this.#choice.of(request.headers)
+    if (coding === null) return
+    const { body, source } = response
+    if (body !== null) response.body = compressNow(coding, body)
+    else if (source !== null) {
+      const isSmall = source.length >= 0 && source.length <= SYNC_BYTES_MAX
+      if (!isSmall && this.#streams >= this.#streamsMax) return
+      response.takeSource()
+      if (isSmall) response.source = new SmallCompressedBody(source, coding)
+      else {
+        this.#streams += 1
+        response.source = new CompressedBody(source, coding, this.#released)
+      }
+    }
+    describe(response.headers, coding)
+  }
+
+  #isFit(response: HttpResponse): boolean {
+    const { body, source, headers, status } = response
+    if (UNTOUCHED.has(status)) return false
+    // Bodies at hand are small, or were compressed before.
+    if (body !== null && body.byteLength > SYNC_BYTES_MAX) return false
+    const length = body !== null ? body.byteLength : source === null ? 0 : source.length
+    if (length === 0 || (length > 0 && length < this.#minLength)) return false
+    return !headers.has('content-encoding') && !forbidsTransform(headers)
+  }
+}
+
+function describe(headers: Headers, coding: string): void {
+  headers.set('content-encoding', coding)
+  headers.delete('content-length')
+  for (const name of OF_THE_BYTES) headers.delete(name)
+  const tag = headers.get('etag')
+  // A strong validator would promise the same bytes (RFC 9110 §8.8.1).
+  if (tag?.startsWith('"')) headers.set('etag', `W/${tag}`)
+}
+
+function addVary(headers: Headers): void {
+  for (const value of headers.values('vary')) {
+    for (const name of value.split(',')) {
+      const trimmed = name.trim()
+      if (trimmed === '*' || trimmed.toLowerCase() === 'accept-encoding') return
+    }
+  }
+  headers.add('vary', 'Accept-Encoding')
+}
+
+const NO_TRANSFORM = /(?:^|,)\s*no-transform\s*(?:,|$)/i
+
+/** RFC 9111 §5.2.1.6 and §5.2.2.6. */
+function forbidsTransform(headers: Headers): boolean {
+  const { flat } = headers
+  for (let i = 0; i < flat.length; i += 2) {
+    if (flat[i] === 'cache-control' && NO_TRANSFORM.test(flat[i + 1] as string)) return true
+  }
+  return false
+}
