@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Actor, ActorRef, Reply } from '../actor/actor.js'
 import { ActorHarness } from '../actor/harness.js'
+import type { Time } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
 import type { PutObject, WriteResult } from '../protocol/coordinator.js'
 import type { CoordinatorToRoot } from '../protocol/root.js'
@@ -73,9 +74,12 @@ class Bench {
   readonly workers: FakeWorker[] = []
   readonly ref: ActorRef<ToCoordinatorActor>
   readonly seen: string[] = []
+  /** Timers of the actor that are neither over nor cancelled. */
+  readonly timers = new Set<object>()
 
   constructor({ workers = 1, unknownFields = 'refuse', run }: BenchOptions = {}) {
-    const { system, time, log } = this.harness
+    const { system, log } = this.harness
+    const time = this.#watched(this.harness.time)
     const jobs = run ?? (async (_job, input) => validate(input as ValidateInput))
     this.ref = system.spawn<ToCoordinatorActor>(
       'coordinator',
@@ -99,6 +103,25 @@ class Bench {
         }),
     )
     for (let i = 0; i < workers; i++) this.#meet(i)
+  }
+
+  #watched(time: Time): Time {
+    return {
+      monotonicMs: () => time.monotonicMs(),
+      wallMs: () => time.wallMs(),
+      after: (delayMs, fire) => {
+        const timer = time.after(delayMs, () => {
+          this.timers.delete(timer)
+          fire()
+        })
+        this.timers.add(timer)
+        const cancel = (): void => {
+          this.timers.delete(timer)
+          timer.cancel()
+        }
+        return { cancel }
+      },
+    }
   }
 
   #meet(worker: number): void {
@@ -395,6 +418,9 @@ it('the status of a server has its statistics, paths and socket (§7.3)', async 
       .sort(),
   )
   expect(status['timestamp']).toBe(Math.floor(bench.harness.time.wallMs() / 1_000))
+  bench.harness.advance(5_000)
+  const later = (await statusOf(bench, 'server'))['status'] as { readonly m1: number }
+  expect(later.m1).toBeLessThan(1.4)
 })
 
 it.each<[name: string, states: ListenerState[], failure: string, expected: object]>([
@@ -402,6 +428,12 @@ it.each<[name: string, states: ListenerState[], failure: string, expected: objec
   [
     'fails to listen on one worker of two',
     [running, { ...running, state: 'failed', error: 'port taken' }],
+    '',
+    { health: 'port taken', error: 'port taken', state: 'failed' },
+  ],
+  [
+    'fails to listen on the other one',
+    [{ ...running, state: 'failed', error: 'port taken' }, running],
     '',
     { health: 'port taken', error: 'port taken', state: 'failed' },
   ],
@@ -524,9 +556,9 @@ it('leaves no timer behind when it stops', async () => {
   await bench.harness.settle()
   bench.harness.time.advance(5)
   await bench.harness.settle()
+  expect(bench.timers.size).toBe(2) // of the rates, and of the write that waits
   bench.harness.system.stopAll()
+  expect(bench.timers.size).toBe(0)
   expect((await bench.failure(open)).code).toBe('STORE_UNAVAILABLE')
-  bench.harness.time.advance(60_000)
-  expect(bench.harness.system.stats()).toEqual([])
   expect(bench.harness.escalations).toEqual([])
 })

@@ -27,11 +27,11 @@ it('adds up what workers counted by path', () => {
     bytesIn: 7,
     bytesOut: 9,
   }
-  const two = { count: 1, errors: 1, totalMs: 20, minMs: 20, maxMs: 20, bytesIn: 1, bytesOut: 2 }
+  const two = { count: 1, errors: 1, totalMs: 20, minMs: 1.2, maxMs: 20, bytesIn: 1, bytesOut: 2 }
   expect(mergeTopPaths([[path('/a', one)], [], [path('/a', two)]])).toEqual([
     {
       path: '/a',
-      status: { count: 4, errCount: 2, min: 2, max: 20, mean: 7, reqSize: 8, respSize: 11 },
+      status: { count: 4, errCount: 2, min: 1, max: 20, mean: 7, reqSize: 8, respSize: 11 },
     },
   ])
 })

@@ -30,8 +30,7 @@ export class PortBroker {
       const reason = await held.probe
       held.probe = null
       if (this.#ends.get(worker) !== ends) return { granted: false, reason: 'the worker has ended' }
-      // A worker that was quicker may hold it by now: then it is ours, whatever the probe said.
-      if (reason !== '' && held.workers.size === 0) return { granted: false, reason }
+      if (reason !== '') return { granted: false, reason }
     }
     held.workers.add(worker)
     return { granted: true, reason: '' }
