@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 /** Time and timers as a value that is handed in, so that tests and the simulator own both. */
 export interface Clock {
   /** Milliseconds that never run backwards; the origin means nothing. */

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { BodySink, BodySource } from '../http/body.js'
 import { RequestBody } from '../http/body.js'
 import { ABORTED, DONE, Exchange, RESPONDING, type Responder } from '../http/exchange.js'
@@ -19,6 +20,8 @@ export interface ExchangeHome {
 }
 
 const NOTHING = new Uint8Array(0)
+/** A body of one piece up to this size is left to uWS, which keeps what a slow client does not take. */
+const WHOLE_BYTES_MAX = 16_384
 
 /**
  * One exchange on uWebSockets.js: the way back to the client, the source of the request body and
@@ -327,6 +330,12 @@ export class UwsExchange implements Responder, BodySource, BodySink {
         this.#sentBytes = chunk.byteLength
         this.#headPending = false
         if (this.#bodyPaused) this.resume()
+        if (chunk.byteLength <= WHOLE_BYTES_MAX) {
+          res.writeStatus(responseHead(this.ex.response, false, false))
+          res.end(chunk, this.#closes())
+          this.#finished()
+          return
+        }
         res.writeStatus(responseHead(this.ex.response, this.#closes(), false))
         const [ok, done] = res.tryEnd(chunk, chunk.byteLength)
         if (done) this.#finished()

@@ -42,7 +42,7 @@ export type UpstreamErrorKind =
 export interface UpstreamHandler {
   /**
    * The final answer's head (interim ones are swallowed). `headers` is name, value, … with names
-   * in lower case and text as Latin-1, without hop-by-hop fields, lent until the call returns;
+   * in lower case and text as Latin-1, without hop-by-hop fields; the array is the handler's;
    * `content-length` stays in it when the back end sent one, also for HEAD and 304. `bodyLength`
    * in bytes is -1 when only the end will tell and 0 when there is none.
    *
@@ -50,7 +50,7 @@ export interface UpstreamHandler {
    * arrived of the body is delivered inside that `resume()`, so head and body can be written under
    * one cork.
    */
-  onHead(status: number, headers: readonly string[], bodyLength: number): void
+  onHead(status: number, headers: string[], bodyLength: number): void
   /** `chunk` is lent until the call returns (it lies in a buffer all connections share). */
   onBody(chunk: Uint8Array): void
   /** The answer is complete; flush. The connection has already been given back. */

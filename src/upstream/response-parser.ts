@@ -88,8 +88,8 @@ const EMPTY: Buffer = Buffer.alloc(0)
  */
 export class ResponseParser {
   status = 0
-  /** name, value, … of the last head: names in lower case, no hop-by-hop fields. Used again. */
-  readonly headers: string[] = []
+  /** name, value, … of the last head: names in lower case, no hop-by-hop fields. New each time. */
+  headers: string[] = []
   /** Of the last head: bytes, 0 for none, -1 when only the end will tell. */
   bodyLength = 0
   /** The peer will keep the connection open after this answer, and its end is beyond doubt. */
@@ -104,6 +104,11 @@ export class ResponseParser {
   #end = 0
   #state = IN_HEAD
   #isHead = false
+  /** The last piece handed out: answers of one back end often lie in the same place. */
+  #view: Uint8Array = EMPTY
+  #viewed: Buffer = EMPTY
+  #viewStart = 0
+  #viewEnd = 0
   #interims = 0
   /** Bytes left of the sized body or the chunk. */
   #left = 0
@@ -179,11 +184,21 @@ export class ResponseParser {
   /** The piece that DATA announced; a view, not a copy. */
   chunk(): Uint8Array {
     const bytes = this.bytes
-    return new Uint8Array(
-      bytes.buffer,
-      bytes.byteOffset + this.chunkStart,
-      this.chunkEnd - this.chunkStart,
-    )
+    if (
+      bytes !== this.#viewed ||
+      this.chunkStart !== this.#viewStart ||
+      this.chunkEnd !== this.#viewEnd
+    ) {
+      this.#viewed = bytes
+      this.#viewStart = this.chunkStart
+      this.#viewEnd = this.chunkEnd
+      this.#view = new Uint8Array(
+        bytes.buffer,
+        bytes.byteOffset + this.chunkStart,
+        this.chunkEnd - this.chunkStart,
+      )
+    }
+    return this.#view
   }
 
   next(): ParserEvent {
@@ -391,8 +406,8 @@ export class ResponseParser {
    * index after it, INCOMPLETE or REFUSED.
    */
   #scan(b: Buffer, start: number, end: number): number {
-    const headers = this.headers
-    headers.length = 0
+    const headers: string[] = []
+    this.headers = headers
     this.#contentLength = -1
     this.#isChunked = false
     this.#saysClose = false

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { BodySink, BodySource } from '../../http/body.js'
 import { type Exchange, OK } from '../../http/exchange.js'
 import type {
@@ -107,7 +108,7 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
 
   // -- answer ------------------------------------------------------------------------------------
 
-  onHead(status: number, headers: readonly string[], bodyLength: number): void {
+  onHead(status: number, headers: string[], bodyLength: number): void {
     this.#headDone = true
     this.#status = status
     this.length = bodyLength
@@ -116,7 +117,8 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     this.#pool.answered(ex)
     const { response } = ex
     const flat = response.headers.flat
-    for (let i = 0; i < headers.length; i++) flat.push(headers[i] as string)
+    if (flat.length === 0) response.headers.flat = headers
+    else flat.push(...headers)
     response.status = status
     if (bodyLength !== 0) response.source = this
     const { afterHead } = this.#pool

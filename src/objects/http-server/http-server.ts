@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { type Exchange, RESPONDING } from '../../http/exchange.js'
 import type { ConnectionGate, TrafficHandler } from '../../listener/contract.js'
 import { buildRouter, maintainForwardedFor, type Router } from '../../router/router.js'
