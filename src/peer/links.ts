@@ -114,6 +114,15 @@ export interface LinksHandler {
   /** What was asked of it on this connection will not be answered. */
   onForwardDown(peer: Peer): void
   onRefused(event: RefusedEvent): void
+  /** An attempt to dial that met nobody, or nobody that makes sense; another follows. */
+  onDialFailed(event: DialFailedEvent): void
+}
+
+export interface DialFailedEvent {
+  readonly address: string
+  /** `refused`: nobody listens there. `unanswered`: no word in time. `other`: see the message. */
+  readonly cause: 'refused' | 'unanswered' | 'other'
+  readonly message: string
 }
 
 export interface RefusedEvent {
@@ -701,6 +710,12 @@ export class Links {
     if (ending.type === 'refused' || ending.type === 'fault') {
       if (isNews) this.#log.warn('peer connection refused', fields)
     } else if (this.#log.debugOn) this.#log.debug('peer connection ended', fields)
+    if (target !== undefined && session.peer === null && ending.type !== 'refused') {
+      const cause = ending.type === 'lost' ? ending.cause : 'other'
+      if (ending.type !== 'closed') {
+        this.#handler.onDialFailed({ address: target.address, cause, message })
+      }
+    }
     if (ending.type !== 'refused') return
     const { refusal, by, trusted, claimed } = ending.outcome
     this.#handler.onRefused({ refusal, by, trusted, claimed, address: target?.address ?? null })

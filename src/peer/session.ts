@@ -7,7 +7,7 @@ import type { Channel, Introduction, Peer } from './identity.js'
 import { Outbox, type OutboxLimits } from './outbox.js'
 import { strangerAnswer } from './stranger.js'
 import { decodeTraffic, encodeTraffic, type Traffic, trafficProblem } from './traffic.js'
-import type { Connection, ConnectionHandler } from './transport.js'
+import type { CloseCause, Connection, ConnectionHandler } from './transport.js'
 
 export interface SessionTiming {
   /** From the dial, or from a connection coming in, to the end of the handshake. */
@@ -24,7 +24,7 @@ export type Ending =
   /** The peer does not keep to the protocol. */
   | { readonly type: 'fault'; readonly code: FrameFault['code'] | 'body'; readonly message: string }
   /** The connection went, or never came about. */
-  | { readonly type: 'lost'; readonly message: string }
+  | { readonly type: 'lost'; readonly message: string; readonly cause: CloseCause | 'unanswered' }
   /** This side closed it. */
   | { readonly type: 'closed'; readonly message: string }
 
@@ -105,7 +105,7 @@ export class Session implements ConnectionHandler {
       onFault: (fault) => this.#onFault(fault),
     })
     this.#timer = this.#time.after(this.#timing.handshakeMs, () =>
-      this.#end({ type: 'lost', message: 'no answer in time' }),
+      this.#end({ type: 'lost', message: 'no answer in time', cause: 'unanswered' }),
     )
   }
 
@@ -171,7 +171,8 @@ export class Session implements ConnectionHandler {
     const askedMs = this.#time.monotonicMs()
     this.#ping()
     this.#time.after(withinMs, () => {
-      if (this.#lastHeardMs <= askedMs) this.#end({ type: 'lost', message: 'no answer to a probe' })
+      if (this.#lastHeardMs > askedMs) return
+      this.#end({ type: 'lost', message: 'no answer to a probe', cause: 'unanswered' })
     })
   }
 
@@ -204,10 +205,10 @@ export class Session implements ConnectionHandler {
     this.#pump()
   }
 
-  onClosed(reason: string): void {
+  onClosed(reason: string, cause: CloseCause): void {
     this.#connection = null
     if (!this.#over) this.#decoder.end()
-    this.#end({ type: 'lost', message: reason })
+    this.#end({ type: 'lost', message: reason, cause })
   }
 
   #admit(type: number, bytes: number): string | null {
@@ -267,7 +268,8 @@ export class Session implements ConnectionHandler {
   #onBeat(): void {
     const silentMs = this.#time.monotonicMs() - this.#lastHeardMs
     if (silentMs >= this.#timing.deadMs) {
-      this.#end({ type: 'lost', message: `nothing heard for ${Math.round(silentMs)} ms` })
+      const message = `nothing heard for ${Math.round(silentMs)} ms`
+      this.#end({ type: 'lost', message, cause: 'unanswered' })
       return
     }
     this.#ping()

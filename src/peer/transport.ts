@@ -26,5 +26,8 @@ export interface ConnectionHandler {
   onData(bytes: Uint8Array): void
   onDrained(): void
   /** Once, the last call; `reason` is for a person. */
-  onClosed(reason: string): void
+  onClosed(reason: string, cause: CloseCause): void
 }
+
+/** `refused`: the machine answered that nobody listens there. */
+export type CloseCause = 'refused' | 'other'

@@ -1,6 +1,6 @@
 import type { Time } from '../../lib/clock.js'
 import type { Channel } from '../identity.js'
-import type { Connection, ConnectionHandler, Transport } from '../transport.js'
+import type { CloseCause, Connection, ConnectionHandler, Transport } from '../transport.js'
 
 export interface SimNetworkOptions {
   readonly time: Time
@@ -89,7 +89,7 @@ export class SimNetwork {
     near.handler = handler
     const listener = this.#listeners.get(address)
     if (listener === undefined) {
-      this.#options.time.after(this.#latencyMs(), () => near.break('connection refused'))
+      this.#options.time.after(this.#latencyMs(), () => near.break('connection refused', 'refused'))
       return near
     }
     const far = this.#end(listener.host)
@@ -103,7 +103,7 @@ export class SimNetwork {
   #open(listener: { host: string; accept: Listener }, address: string, far: End): void {
     const current = this.#listeners.get(address)
     if (current !== listener) {
-      far.break('connection refused')
+      far.break('connection refused', 'refused')
       return
     }
     far.handler = listener.accept(far, undefined)
@@ -182,10 +182,10 @@ class End implements Connection {
   }
 
   /** Both sides hear of it, at once. */
-  break(reason: string): void {
-    this.#finish(reason)
+  break(reason: string, cause: CloseCause = 'other'): void {
+    this.#finish(reason, cause)
     const { other } = this
-    if (other !== null) other.#finish(reason)
+    if (other !== null) other.#finish(reason, cause)
   }
 
   opened(): void {
@@ -222,12 +222,12 @@ class End implements Connection {
     else piece.open()
   }
 
-  #finish(reason: string): void {
+  #finish(reason: string, cause: CloseCause): void {
     if (this.#over) return
     this.#over = true
     this.queue.length = 0
     this.#gone()
-    this.handler?.onClosed(reason)
+    this.handler?.onClosed(reason, cause)
   }
 }
 

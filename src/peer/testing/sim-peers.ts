@@ -4,6 +4,7 @@ import type { ChunkHeader, ChunkReply, Message } from '../../raft/raft.js'
 import { MemoryLogger } from '../../telemetry/memory-log.js'
 import type { Introduction, Peer } from '../identity.js'
 import {
+  type DialFailedEvent,
   Links,
   type LinksHandler,
   type LinksOptions,
@@ -53,6 +54,7 @@ export class SimPeer implements LinksHandler {
   readonly chunkReplies: ChunkReply[] = []
   readonly forwarded: { readonly from: string; readonly traffic: Forward }[] = []
   readonly refused: RefusedEvent[] = []
+  readonly dialFailures: DialFailedEvent[] = []
   readonly unreachable: number[] = []
   onRoom: (peer: Peer) => void = () => {}
   onTraffic: (traffic: Forward, peer: Peer) => void = () => {}
@@ -147,6 +149,10 @@ export class SimPeer implements LinksHandler {
   onForwardDown(peer: Peer): void {
     this.events.push(`forward-down ${peer.name}`)
     this.onDown(peer)
+  }
+
+  onDialFailed(event: DialFailedEvent): void {
+    this.dialFailures.push(event)
   }
 
   onRefused(event: RefusedEvent): void {
