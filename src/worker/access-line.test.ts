@@ -42,3 +42,9 @@ it('has the time of the beginning, within and over a second', () => {
     lineOf(exchange(), 200, durationMs)
   }
 })
+
+it('does not take a client at its word that is no address', () => {
+  const ex = exchange()
+  ex.request.headers.add('x-real-ip', '1.2.3.4] [forged')
+  expect(lineOf(ex, 200, 0)).toBe('[- POST /a%20b HTTP/1.1 200] [0.000ms rx:120B tx:7B]')
+})

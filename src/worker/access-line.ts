@@ -14,6 +14,14 @@ function timestamp(ms: number): string {
   return `${lastText}.${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`
 }
 
+const ADDRESS = /^[0-9A-Fa-f.:]{2,45}$/
+
+/** X-Real-Ip is the client's own word: only what looks like an address gets into the log. */
+function addressOf(ex: Exchange): string {
+  const address = ex.realIp
+  return ADDRESS.test(address) ? address : '-'
+}
+
 /** One line of the access log (compat/control-plane.md §1.7), without its newline. */
 export function accessLine(ex: Exchange, status: number, durationMs: number): string {
   const { request } = ex
@@ -21,7 +29,7 @@ export function accessLine(ex: Exchange, status: number, durationMs: number): st
   const started = timestamp(Date.now() - durationMs)
   const pipeline = ex.engine === null ? '' : ` [pipeline: ${ex.engine.name}]`
   return (
-    `[${started}] [${ex.realIp} ${request.method} ${request.rawPath}${query} HTTP/1.1 ${status}] ` +
+    `[${started}] [${addressOf(ex)} ${request.method} ${request.rawPath}${query} HTTP/1.1 ${status}] ` +
     `[${durationMs.toFixed(3)}ms rx:${request.headBytes + ex.bodyBytesIn}B ` +
     `tx:${ex.bodyBytesOut}B]${pipeline}`
   )
