@@ -11,6 +11,7 @@ import {
 import { defineFilterKind } from '../contract.js'
 import { later, notYet } from '../fields.js'
 import { jwt } from './jwt-spec.js'
+import { SIGNED_BODY_BYTES_MAX, signature } from './signature-spec.js'
 
 const value = checked(
   object({
@@ -30,10 +31,10 @@ const spec = checked(
       default: {},
     }),
     jwt,
-    signature: later('Check of a signed request.'),
+    signature,
     oauth2: later('Check of an OAuth 2 token.'),
   }),
-  (validator) => notYet(validator, ['signature', 'oauth2']),
+  (validator) => notYet(validator, ['oauth2']),
 )
 export type Spec = SpecOf<typeof spec>
 
@@ -42,5 +43,9 @@ export const validator = defineFilterKind<Spec>({
   summary: 'Lets only valid requests pass; others are answered with 400 or 403.',
   results: ['invalid'],
   spec,
+  requestBodyBytes: (validator) =>
+    validator.signature === undefined || validator.signature.excludeBody
+      ? 0
+      : SIGNED_BODY_BYTES_MAX,
   load: () => import('./validator.js'),
 })

@@ -156,11 +156,6 @@ it.each<[name: string, fields: string, problem: string]>([
   ['a number', 'headers: {a: {values: [1]}}', 'put it in quotes: "1"'],
   ['a list', 'headers: [a]', 'filters/0/headers: expected a mapping'],
   [
-    'signature',
-    'signature: {ttl: 1m, excludeBody: true, accessKeys: {a: b}}',
-    'filters/0/signature: not supported by this release; leave it out',
-  ],
-  [
     'oauth2',
     'oauth2: {tokenIntrospect: {endPoint: "http://a", insecureTls: false}}',
     'filters/0/oauth2: not supported by this release; leave it out',

@@ -4,12 +4,14 @@ import type { Filter } from '../contract.js'
 import { HeaderRule } from './headers.js'
 import { JwtCheck } from './jwt.js'
 import type { Spec } from './kind.js'
+import { SignatureCheck } from './signature.js'
 
 const INVALID = 1
 
 class Validator implements Filter {
   readonly #headers: readonly HeaderRule[]
   readonly #jwt: JwtCheck | null
+  readonly #signature: SignatureCheck | null
   readonly #clock: Clock
 
   constructor(spec: Spec, clock: Clock) {
@@ -18,6 +20,15 @@ class Validator implements Filter {
       ([name, { values, regexp }]) => new HeaderRule(name, values, regexp),
     )
     this.#jwt = spec.jwt === undefined ? null : new JwtCheck(spec.jwt)
+    this.#signature = spec.signature === undefined ? null : new SignatureCheck(spec.signature)
+  }
+
+  /** Asked where bodies are signed: none is held for a request that is to be refused anyway. */
+  needsRequestBody(ex: Exchange): boolean {
+    const { body } = ex.request
+    if (body === null || body.whole !== null || this.#signature === null) return false
+    const nowMs = this.#clock.wallMs()
+    return this.#failureBeforeBody(ex, nowMs) === 0 && this.#signature.mayAllow(ex, nowMs)
   }
 
   handle(ex: Exchange): number {
@@ -29,9 +40,15 @@ class Validator implements Filter {
 
   /** The status of the first check that fails; 0 when none does. */
   #failure(ex: Exchange): number {
+    const nowMs = this.#clock.wallMs()
+    const status = this.#failureBeforeBody(ex, nowMs)
+    if (status !== 0) return status
+    return this.#signature === null || this.#signature.allows(ex, nowMs) ? 0 : 403
+  }
+
+  #failureBeforeBody(ex: Exchange, nowMs: number): number {
     for (const rule of this.#headers) if (!rule.allows(ex)) return 400
-    if (this.#jwt !== null && !this.#jwt.allows(ex, this.#clock.wallMs())) return 403
-    return 0
+    return this.#jwt === null || this.#jwt.allows(ex, nowMs) ? 0 : 403
   }
 }
 
