@@ -1,13 +1,14 @@
 import type { Exchange } from '../../http/exchange.js'
 import type { Headers } from '../../http/headers.js'
 import type { HttpResponse } from '../../http/message.js'
-import { CodingChoice } from './accept-encoding.js'
+import { type Coding, CodingChoice } from './accept-encoding.js'
 import {
   CompressedBody,
   compressNow,
   SmallCompressedBody,
   SYNC_BYTES_MAX,
 } from './compressed-body.js'
+import { WholeBody } from './whole-body.js'
 
 /** Bodies that one Proxy of a worker compresses as they stream, about 300 KB each; more go as is. */
 const STREAMS_MAX = 256
@@ -45,33 +46,38 @@ export class Compression {
     addVary(response.headers)
     const coding = this.#choice.of(request.headers)
     if (coding === null) return
-    const { body, source } = response
-    if (body !== null) response.body = compressNow(coding, body)
-    else if (source !== null) {
-      const isSmall = source.length >= 0 && source.length <= SYNC_BYTES_MAX
-      if (!isSmall && this.#streams >= this.#streamsMax) return
-      response.takeSource()
-      if (isSmall) response.source = new SmallCompressedBody(source, coding)
-      else {
-        this.#streams += 1
-        response.source = new CompressedBody(source, coding, this.#released)
-      }
-    }
+    const { body } = response
+    if (body !== null && body.byteLength <= SYNC_BYTES_MAX) {
+      response.body = compressNow(coding, body)
+    } else if (!this.#streamed(response, coding)) return
     describe(response.headers, coding)
+  }
+
+  /** False when there is no room for one more stream. */
+  #streamed(response: HttpResponse, coding: Coding): boolean {
+    const source = response.body === null ? response.source : new WholeBody(response.body)
+    if (source === null) return false
+    const isSmall = source.length >= 0 && source.length <= SYNC_BYTES_MAX
+    if (!isSmall && this.#streams >= this.#streamsMax) return false
+    response.takeSource()
+    if (isSmall) response.source = new SmallCompressedBody(source, coding)
+    else {
+      this.#streams += 1
+      response.source = new CompressedBody(source, coding, this.#released)
+    }
+    return true
   }
 
   #isFit(response: HttpResponse): boolean {
     const { body, source, headers, status } = response
     if (UNTOUCHED.has(status)) return false
-    // Bodies at hand are small, or were compressed before.
-    if (body !== null && body.byteLength > SYNC_BYTES_MAX) return false
     const length = body !== null ? body.byteLength : source === null ? 0 : source.length
     if (length === 0 || (length > 0 && length < this.#minLength)) return false
     return !headers.has('content-encoding') && !forbidsTransform(headers)
   }
 }
 
-function describe(headers: Headers, coding: string): void {
+function describe(headers: Headers, coding: Coding): void {
   headers.set('content-encoding', coding)
   headers.delete('content-length')
   for (const name of OF_THE_BYTES) headers.delete(name)

@@ -1,6 +1,9 @@
 import {
+  byteSize,
   checked,
   duration,
+  httpCode,
+  httpMethod,
   integer,
   list,
   map,
@@ -93,6 +96,31 @@ const filter = checked(filterFields, (spec): SpecProblem[] => {
   return [{ path: [], message: 'expected either headers or probability' }]
 })
 
+const memoryCache = object(
+  {
+    expiration: duration({ doc: 'How long an answer is kept.', min: '1ms' }),
+    maxEntryBytes: integer({ doc: 'Largest body that is kept.', min: 1, max: 4_294_967_295 }),
+    maxBytes: byteSize({
+      doc: 'What all answers together may take in each worker; the oldest go. Not in Easegress.',
+      min: 1024,
+      max: 4_294_967_295,
+      default: '64MiB',
+    }),
+    codes: list(httpCode({ doc: '' }), {
+      doc: 'Statuses of answers that are kept.',
+      min: 1,
+      unique: true,
+    }),
+    methods: list(httpMethod({ doc: '' }), {
+      doc: 'Methods of requests that are answered from the cache.',
+      min: 1,
+      unique: true,
+    }),
+  },
+  { doc: 'Cache of answers.', optional: true },
+)
+export type MemoryCacheSpec = Exclude<SpecOf<typeof memoryCache>, undefined>
+
 const fields = object(
   {
     spanName: string({ doc: 'Name of the span in traces.', default: '' }),
@@ -110,7 +138,7 @@ const fields = object(
     filter,
     serviceRegistry: later('Registry to look the service up in.'),
     serviceName: later('Service to look up.'),
-    memoryCache: later('Cache of responses.'),
+    memoryCache,
   },
   { doc: 'Servers, and how requests are spread over them.' },
 )
@@ -118,7 +146,6 @@ type Fields = SpecOf<typeof fields>
 
 const CHECKS: readonly ((spec: Fields) => SpecProblem[])[] = [
   (spec) => notYet(spec, ['serviceRegistry', 'serviceName'], 'list the servers'),
-  (spec) => notYet(spec, ['memoryCache']),
   ({ servers, serviceName }) =>
     servers.length === 0 && serviceName === undefined
       ? [{ path: ['servers'], message: 'expected at least one server' }]

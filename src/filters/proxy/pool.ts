@@ -16,8 +16,11 @@ export interface PoolServer {
 
 /** What else a Proxy does with the answer of a back end. */
 export interface AfterHead {
-  /** Status and fields are in `ex.response`, so is the body's source. Gives the Proxy's result. */
-  answered(ex: Exchange): number
+  /**
+   * Status and fields are in `ex.response`, so is the body's source; `headers`, lent until the call
+   * returns, are those of the back end alone. Gives the Proxy's result.
+   */
+  answered(ex: Exchange, headers: readonly string[]): number
 }
 
 /** The servers of one pool and how requests are spread over them. */

@@ -122,7 +122,7 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     response.status = status
     if (bodyLength !== 0) response.source = this
     const { afterHead } = this.#pool
-    ex.resume(this.#ticket, afterHead === null ? OK : afterHead.answered(ex))
+    ex.resume(this.#ticket, afterHead === null ? OK : afterHead.answered(ex, headers))
     // A flow that goes on later takes the body later.
     if (bodyLength !== 0 && this.#sink === null) this.#call?.pause()
   }

@@ -847,11 +847,6 @@ it.each<[name: string, fields: string, problem: string]>([
     pool('serviceRegistry: eureka, serviceName: orders'),
     'mainPool/serviceName: not supported by this release; list the servers',
   ],
-  [
-    'a cache',
-    pool(`${servers()}, memoryCache: {expiration: 1s, codes: [200]}`),
-    'mainPool/memoryCache: not supported by this release; leave it out',
-  ],
   ...['mirrorPool: {a: {b: 1}}'].map((field): [string, string, string] => [
     field.split(':')[0] as string,
     `${pool(servers())}\n${field}`,

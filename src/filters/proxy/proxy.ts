@@ -3,8 +3,9 @@ import type { Filter, FilterContext } from '../contract.js'
 import { Compression } from './compression.js'
 import { FallbackAnswer } from './fallback-answer.js'
 import type { Spec } from './kind.js'
+import { MemoryCache } from './memory-cache.js'
 import { type AfterHead, Pool } from './pool.js'
-import { candidateName, MAIN_POOL, type TrafficFilterSpec } from './pool-spec.js'
+import { candidateName, MAIN_POOL, type PoolSpec, taggedServers } from './pool-spec.js'
 import { createTrafficFilter, type TrafficFilter } from './traffic-filter.js'
 
 const FALLBACK = 1
@@ -32,78 +33,119 @@ class PlainProxy implements Filter {
   }
 }
 
-interface Candidate {
-  readonly filter: TrafficFilter
-  readonly pool: Pool
-}
-
 /** What becomes of an answer before the flow goes on. */
 class AnswerSteps implements AfterHead {
   readonly #fallback: FallbackAnswer | null
   readonly #compression: Compression | null
+  readonly #cache: MemoryCache | null
 
-  constructor(fallback: FallbackAnswer | null, compression: Compression | null) {
+  constructor(
+    fallback: FallbackAnswer | null,
+    compression: Compression | null,
+    cache: MemoryCache | null,
+  ) {
     this.#fallback = fallback
     this.#compression = compression
+    this.#cache = cache
   }
 
-  answered(ex: Exchange): number {
+  answered(ex: Exchange, headers: readonly string[]): number {
     if (this.#fallback?.replaces(ex) === true) return FALLBACK
+    // The cache first: it holds what came from the back end.
+    this.#cache?.keep(ex, headers)
     this.#compression?.apply(ex)
     return OK
   }
 }
 
-function answerSteps(spec: Spec): AnswerSteps | null {
-  const { fallback, failureCodes, compression } = spec
-  const hasFallback = fallback?.forCodes === true
-  if (!hasFallback && compression === undefined) return null
-  return new AnswerSteps(
-    hasFallback ? new FallbackAnswer(failureCodes, fallback) : null,
-    compression === undefined ? null : new Compression(compression.minLength),
-  )
+/** A pool, and what holds for it. */
+interface Branch {
+  /** Null takes every request. */
+  readonly filter: TrafficFilter | null
+  readonly pool: Pool
+  readonly cache: MemoryCache | null
 }
 
 /** With all that a Proxy may have besides. */
 class FullProxy implements Filter {
-  readonly #main: Pool
-  readonly #candidates: readonly Candidate[]
+  /** The main pool last. */
+  readonly #branches: readonly Branch[]
+  readonly #compression: Compression | null
+  readonly #caches = new Map<string, MemoryCache>()
 
-  constructor(spec: Spec, context: FilterContext) {
-    const steps = answerSteps(spec)
-    this.#main = new Pool(MAIN_POOL, spec.mainPool, context, steps)
-    this.#candidates = spec.candidatePools.map((pool, index) => ({
-      filter: createTrafficFilter(pool.filter as TrafficFilterSpec, randomBelow),
-      pool: new Pool(candidateName(index), pool, context, steps),
-    }))
+  constructor(spec: Spec, context: FilterContext, previous: Filter | null) {
+    const { fallback, failureCodes, compression } = spec
+    const answer = fallback?.forCodes === true ? new FallbackAnswer(failureCodes, fallback) : null
+    this.#compression = compression === undefined ? null : new Compression(compression.minLength)
+    const before = previous instanceof FullProxy ? previous.#caches : NO_CACHES
+    const branch = (name: string, pool: PoolSpec): Branch => {
+      const cache = this.#cacheOf(name, pool, context, before)
+      const isBare = answer === null && this.#compression === null && cache === null
+      const steps = isBare ? null : new AnswerSteps(answer, this.#compression, cache)
+      return {
+        filter: pool.filter === undefined ? null : createTrafficFilter(pool.filter, randomBelow),
+        pool: new Pool(name, pool, context, steps),
+        cache,
+      }
+    }
+    this.#branches = [
+      ...spec.candidatePools.map((pool, index) => branch(candidateName(index), pool)),
+      branch(MAIN_POOL, spec.mainPool),
+    ]
+  }
+
+  /** What the generation before has kept goes on, unless the policy or the servers are others. */
+  #cacheOf(
+    name: string,
+    pool: PoolSpec,
+    context: FilterContext,
+    before: ReadonlyMap<string, MemoryCache>,
+  ): MemoryCache | null {
+    const { memoryCache, filter } = pool
+    if (memoryCache === undefined) return null
+    const servers = taggedServers(pool).map(({ url }) => url)
+    const key = JSON.stringify([name, memoryCache, filter, servers])
+    const cache = before.get(key) ?? new MemoryCache(memoryCache, () => context.nodeMs())
+    this.#caches.set(key, cache)
+    return cache
   }
 
   handle(ex: Exchange): number {
-    this.#poolFor(ex).send(ex)
+    const { pool, cache } = this.#branchFor(ex)
+    if (cache?.answers(ex) === true) {
+      this.#compression?.apply(ex)
+      return OK
+    }
+    pool.send(ex)
     return SUSPENDED
   }
 
-  #poolFor(ex: Exchange): Pool {
-    for (const { filter, pool } of this.#candidates) if (filter.matches(ex)) return pool
-    return this.#main
+  #branchFor(ex: Exchange): Branch {
+    const last = this.#branches.length - 1
+    for (let i = 0; i < last; i++) {
+      const branch = this.#branches[i] as Branch
+      if (branch.filter?.matches(ex) !== false) return branch
+    }
+    return this.#branches[last] as Branch
   }
 
   cancel(ex: Exchange): void {
-    this.#main.cancel(ex)
-    for (const { pool } of this.#candidates) pool.cancel(ex)
+    for (const { pool } of this.#branches) pool.cancel(ex)
   }
 
   retire(): void {
-    this.#main.close()
-    for (const { pool } of this.#candidates) pool.close()
+    for (const { pool } of this.#branches) pool.close()
   }
 }
 
+const NO_CACHES: ReadonlyMap<string, MemoryCache> = new Map()
+
 const randomBelow = (limit: number): number => Math.floor(Math.random() * limit)
 
-function isPlain(spec: Spec): boolean {
-  return spec.candidatePools.length === 0 && answerSteps(spec) === null
+function isPlain({ mainPool, candidatePools, fallback, compression }: Spec): boolean {
+  if (candidatePools.length > 0 || mainPool.memoryCache !== undefined) return false
+  return fallback?.forCodes !== true && compression === undefined
 }
 
-export const create = (spec: Spec, context: FilterContext): Filter =>
-  isPlain(spec) ? new PlainProxy(spec, context) : new FullProxy(spec, context)
+export const create = (spec: Spec, context: FilterContext, previous: Filter | null): Filter =>
+  isPlain(spec) ? new PlainProxy(spec, context) : new FullProxy(spec, context, previous)
