@@ -98,7 +98,9 @@ export class Exchange {
   captured: (string | null)[] | null = null
   /** The filter that waits, to be told of an abort. */
   waiting: Cancellable | null = null
-  /** Milliseconds on the monotonic clock when the head was complete. */
+  /** What the last `suspend` named. */
+  holder: Cancellable | null = null
+  /** When the server took it, in milliseconds on the worker's monotonic clock. */
   startedMs = 0
   /** The route taken, as configured; for the statistics. */
   pattern = ''
@@ -124,6 +126,7 @@ export class Exchange {
     this.scopes = NO_SCOPES as Scope[]
     this.captured = null
     this.waiting = null
+    this.holder = null
     this.startedMs = 0
     this.pattern = ''
     this.bodyBytesIn = 0
@@ -139,9 +142,13 @@ export class Exchange {
     return this.state === ABORTED
   }
 
-  /** For a filter about to return SUSPENDED: the number with which it may resume, once. */
-  suspend(): number {
+  /**
+   * For a filter about to return SUSPENDED: the number with which it may resume, once. `holder`
+   * is told when the exchange ends early; without one the filter itself is.
+   */
+  suspend(holder: Cancellable | null = null): number {
     this.#ticket += 1
+    this.holder = holder
     this.resumedWith = SUSPENDED
     return this.#ticket
   }

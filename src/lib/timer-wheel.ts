@@ -42,17 +42,24 @@ export class WheelTimer<Owner = unknown> {
 export class TimerWheel {
   readonly #clock: Clock
   readonly #heads: (WheelTimer | null)[] = new Array<WheelTimer | null>(SLOTS).fill(null)
+  /**
+   * The clock as it was last read through this wheel, in milliseconds: at most a few behind on a
+   * loop that turns. For what happens on every request and need not be told apart that finely.
+   */
+  coarseMs: number
   #tick: number
   #running = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#tick = Math.floor(clock.monotonicMs() / SLOT_MS)
+    this.coarseMs = clock.monotonicMs()
+    this.#tick = Math.floor(this.coarseMs / SLOT_MS)
   }
 
   /** The clock's monotonic milliseconds, not rounded to slots. */
   get nowMs(): number {
-    return this.#clock.monotonicMs()
+    this.coarseMs = this.#clock.monotonicMs()
+    return this.coarseMs
   }
 
   get runningCount(): number {
@@ -66,7 +73,7 @@ export class TimerWheel {
   start(timer: WheelTimer, delayMs: number): void {
     if (timer.slot >= 0) this.stop(timer)
     const delay = delayMs > 0 ? Math.min(delayMs, DELAY_MAX_MS) : 0
-    const due = Math.floor((this.#clock.monotonicMs() + delay) / SLOT_MS) + 1
+    const due = Math.floor((this.nowMs + delay) / SLOT_MS) + 1
     timer.dueTick = Math.max(due, this.#tick + 1)
     const slot = timer.dueTick % SLOTS
     const head = this.#heads[slot] as WheelTimer | null
@@ -94,7 +101,7 @@ export class TimerWheel {
    * rest of its slot is fired by the next advance.
    */
   advance(): void {
-    const now = Math.floor(this.#clock.monotonicMs() / SLOT_MS)
+    const now = Math.floor(this.nowMs / SLOT_MS)
     const from = Math.max(this.#tick + 1, now - SLOTS + 1)
     for (let tick = from; tick <= now; tick++) {
       this.#fireSlot(tick % SLOTS, now)

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { BodySink, BodySource } from '../http/body.js'
 import { RequestBody } from '../http/body.js'
 import { ABORTED, DONE, Exchange, RESPONDING, type Responder } from '../http/exchange.js'
@@ -83,7 +82,6 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     try {
       const ex = this.ex
       ex.responder = this
-      ex.startedMs = performance.now()
       this.#handler = handler
       const verdict = copyHead(req, ex.request)
       // As received: filters may change the method that goes to the back end.

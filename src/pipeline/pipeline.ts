@@ -236,7 +236,8 @@ export class Pipeline implements Engine {
     const filter = (this.nodes[ex.pc] as Node).filter
     ex.state = WAITING
     // Wrapping filters hear of an abort through their scope, waiting or not.
-    ex.waiting = filter?.cancel === undefined ? null : (filter as Required<Filter>)
+    if (ex.holder !== null) ex.waiting = ex.holder
+    else ex.waiting = filter?.cancel === undefined ? null : (filter as Required<Filter>)
     return AWAY
   }
 

@@ -406,7 +406,7 @@ export class Connection implements Transport, WaitingRoom {
       this.#disarm()
       return
     }
-    const deadlineMs = this.#owner.timers.nowMs + ms
+    const deadlineMs = this.#owner.timers.coarseMs + ms
     this.#deadlineMs = deadlineMs
     if (this.#timer.isRunning && this.#timerDueMs <= deadlineMs) return
     this.#timerDueMs = deadlineMs

@@ -1,4 +1,5 @@
 import type { Exchange } from '../../http/exchange.js'
+import type { TimerWheel } from '../../lib/timer-wheel.js'
 import type { StatsRow } from '../../shared/contract.js'
 import { type Balancer, createBalancer } from '../../upstream/balance.js'
 import type { UpstreamClient, UpstreamServer } from '../../upstream/contract.js'
@@ -28,12 +29,11 @@ export class Pool {
   /** As error messages call it. */
   readonly title: string
   readonly client: UpstreamClient
+  readonly timers: TimerWheel
   readonly stats: StatsRow
   readonly afterHead: AfterHead | null
   readonly #servers: readonly PoolServer[]
   readonly #balancer: Balancer
-  /** Calls whose head has not come; what an abort has to find. */
-  readonly #waiting = new Map<Exchange, ProxyCall>()
 
   constructor(
     name: string,
@@ -43,6 +43,7 @@ export class Pool {
   ) {
     this.title = `${context.pipeline}/${context.name}/${name}`
     this.client = context.upstream
+    this.timers = context.timers
     this.stats = context.stats(name)
     this.afterHead = afterHead
     const specs = taggedServers(spec)
@@ -69,21 +70,7 @@ export class Pool {
   /** The exchange goes on when the head of an answer is there, or when there is none to come. */
   send(ex: Exchange): void {
     const server = this.#servers[this.#balancer.pick(ex)] as PoolServer
-    const call = new ProxyCall(this, ex, server)
-    this.#waiting.set(ex, call)
-    call.start(server.server)
-  }
-
-  /** The head is there, or will not come. */
-  answered(ex: Exchange): void {
-    this.#waiting.delete(ex)
-  }
-
-  cancel(ex: Exchange): void {
-    const call = this.#waiting.get(ex)
-    if (call === undefined) return
-    this.#waiting.delete(ex)
-    call.abandon()
+    new ProxyCall(this, ex, server).start(server.server)
   }
 
   close(): void {

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { BodySink, BodySource } from '../../http/body.js'
 import { type Exchange, OK } from '../../http/exchange.js'
 import type {
@@ -53,8 +52,8 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     const { request } = ex
     this.#pool = pool
     this.#ex = ex
-    this.#ticket = ex.suspend()
-    this.#startedMs = performance.now()
+    this.#ticket = ex.suspend(this)
+    this.#startedMs = pool.timers.coarseMs
     this.method = request.method
     this.target = server.pathPrefix === '' ? request.target : server.pathPrefix + request.target
     this.headers = request.headers.flat
@@ -71,13 +70,6 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     this.#call = this.#pool.client.send(server, this, this)
     if (this.body !== null) this.#bytesOut += this.body.byteLength
     this.#upload?.open(this)
-  }
-
-  /** The exchange ended before the head was there. */
-  abandon(): void {
-    this.#upload = null
-    this.#call?.cancel()
-    this.#record(CLIENT_GONE)
   }
 
   // -- request body ------------------------------------------------------------------------------
@@ -114,7 +106,6 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     this.length = bodyLength
     const ex = this.#ex
     if (!ex.isLive(this.#ticket)) return
-    this.#pool.answered(ex)
     const { response } = ex
     const flat = response.headers.flat
     if (flat.length === 0) response.headers.flat = headers
@@ -137,11 +128,12 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
   }
 
   onEnd(): void {
-    this.#record(this.#status)
     this.#stopUpload()
     const sink = this.#sink
     this.#sink = null
     sink?.end()
+    // Last, as the server has read the clock for the end of the exchange by then.
+    this.#record(this.#status)
   }
 
   onError(kind: UpstreamErrorKind, message: string): void {
@@ -158,7 +150,6 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     const status = statusOf(kind)
     this.#record(status)
     if (!ex.isLive(this.#ticket)) return
-    this.#pool.answered(ex)
     ex.respond(status, Buffer.from(`${reasonOf(kind)}: pool ${this.#pool.title}\n`))
     ex.response.headers.set('content-type', 'text/plain; charset=utf-8')
     ex.resume(this.#ticket, SERVER_ERROR)
@@ -174,7 +165,7 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
   #record(status: number): void {
     if (this.#isRecorded) return
     this.#isRecorded = true
-    const durationMs = performance.now() - this.#startedMs
+    const durationMs = this.#pool.timers.coarseMs - this.#startedMs
     this.#pool.stats.record(status, durationMs, this.#bytesOut, this.#bytesIn)
   }
 
@@ -197,7 +188,14 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     this.#call?.resume()
   }
 
+  /** The body is not wanted, or, before the head is there, the whole answer: the exchange ended. */
   cancel(): void {
+    if (!this.#headDone) {
+      this.#upload = null
+      this.#call?.cancel()
+      this.#record(CLIENT_GONE)
+      return
+    }
     this.#sink = null
     this.#stopUpload()
     this.#call?.discard()

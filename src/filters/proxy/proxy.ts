@@ -23,10 +23,6 @@ class PlainProxy implements Filter {
     return SUSPENDED
   }
 
-  cancel(ex: Exchange): void {
-    this.#main.cancel(ex)
-  }
-
   /** Responses that are still streaming hold their connections until they end. */
   retire(): void {
     this.#main.close()
@@ -127,10 +123,6 @@ class FullProxy implements Filter {
       if (branch.filter?.matches(ex) !== false) return branch
     }
     return this.#branches[last] as Branch
-  }
-
-  cancel(ex: Exchange): void {
-    for (const { pool } of this.#branches) pool.cancel(ex)
   }
 
   retire(): void {

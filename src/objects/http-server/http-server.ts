@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import { type Exchange, RESPONDING } from '../../http/exchange.js'
 import type { ConnectionGate, TrafficHandler } from '../../listener/contract.js'
 import { buildRouter, maintainForwardedFor, type Router } from '../../router/router.js'
@@ -50,6 +49,7 @@ class HttpServer implements RuntimeObject, TrafficHandler {
   }
 
   handle(ex: Exchange): void {
+    ex.startedMs = this.#env.timers.nowMs
     // The address can be had only while the connection is: read now what the log will need.
     if (this.#env.accessLog !== null) void ex.realIp
     const route = this.#router.route(ex)
@@ -77,7 +77,7 @@ class HttpServer implements RuntimeObject, TrafficHandler {
 
   finished(ex: Exchange): void {
     const { request, response } = ex
-    const durationMs = performance.now() - ex.startedMs
+    const durationMs = this.#env.timers.nowMs - ex.startedMs
     const status = ex.isAborted ? 499 : response.status
     const bytesIn = request.headBytes + ex.bodyBytesIn
     this.#stats.record(status, durationMs, bytesIn, ex.bodyBytesOut)
