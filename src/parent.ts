@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { HEAD_BYTES_MAX, HEAD_BYTES_VARIABLE } from './listener/head-limit.js'
 
 /**
  * The process that users start: it runs the server as its child and starts it again when it dies
@@ -20,6 +21,7 @@ function start(): void {
   const startedMs = Date.now()
   const current = spawn(process.execPath, [...process.execArgv, MAIN, ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, [HEAD_BYTES_VARIABLE]: String(HEAD_BYTES_MAX) },
   })
   child = current
   current.on('message', () => {

@@ -1,5 +1,6 @@
 import { isFieldName, toLatin1 } from '../http/headers.js'
 import type { HttpRequest } from '../http/message.js'
+import { HEAD_BYTES_MAX } from './head-limit.js'
 import type { UwsRequest } from './uws.js'
 
 /** What a request head may turn out to be. */
@@ -10,6 +11,8 @@ const ODD_TARGET = /[^\x21-\x7e]/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/
 const DIGITS = /^\d{1,15}$/
+/** `uri-host [":" port]` of RFC 9110 §7.2, with an address in brackets or a name that may be empty. */
+const HOST = /^(?:[\w.~!$&'()*+,;=%-]*|\[[\da-fA-F:.]+\])(?::\d*)?$/
 
 /** Filled by {@link copyHead}, for the request at hand; one a worker is enough. */
 export const framing = {
@@ -24,6 +27,8 @@ let length = ''
 let coding: string | null = null
 let odd = false
 let bad = false
+/** The last Host that was found right: most requests of a worker repeat it. */
+let knownHost = ''
 
 /** One closure for life instead of one a request. */
 function takeField(name: string, value: string): void {
@@ -57,7 +62,7 @@ function takeField(name: string, value: string): void {
 
 /**
  * Copies the head of a request and checks what uWebSockets.js leaves unchecked. Returns ACCEPTED
- * or the status to refuse with (RFC 9112 §3.2, §6.3; RFC 9110 §5.5). Text is Latin-1 afterwards.
+ * or the status to refuse with (RFC 9112 §3.2, §6.3; RFC 9110 §5.5; RFC 6585 §5). Text is Latin-1 afterwards.
  */
 export function copyHead(req: UwsRequest, request: HttpRequest): number {
   target = request
@@ -73,7 +78,12 @@ export function copyHead(req: UwsRequest, request: HttpRequest): number {
   request.headBytes = request.method.length + request.rawPath.length + request.query.length + 12
   req.forEach(takeField)
   framing.bodyLength = 0
+  if (request.headBytes > HEAD_BYTES_MAX) return 431
   if (bad || hostCount !== 1) return 400
+  if (request.host !== knownHost) {
+    if (!HOST.test(request.host)) return 400
+    knownHost = request.host
+  }
   if (ODD_TARGET.test(request.rawPath) || ODD_TARGET.test(request.query)) {
     // An empty query is the rule and passes: the pattern asks for one odd character.
     return 400

@@ -90,7 +90,8 @@ export class UwsExchange implements Responder, BodySource, BodySink {
         this.#closing = true
         ex.respond(verdict === ACCEPTED ? 503 : verdict)
         ex.state = RESPONDING
-        this.#sendWhole()
+        if (verdict === ACCEPTED) this.#sendWhole()
+        else setImmediate(() => this.#answerRefused(res))
         return
       }
       if (framing.bodyLength !== 0) this.#attachBody(res)
@@ -102,6 +103,15 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     } finally {
       this.#inHandler = false
     }
+  }
+
+  /**
+   * In a later turn: where a head is not to be trusted, neither is what follows it. While this
+   * request has no answer, uWebSockets.js closes the connection rather than take the rest of what
+   * arrived for another request and hand that on, as it would do after an answer.
+   */
+  #answerRefused(res: UwsResponse): void {
+    if (this.#res === res) res.cork(this.#writeWhole)
   }
 
   #attachBody(res: UwsResponse): void {

@@ -24,6 +24,10 @@ export class RawBackEnd {
       this.connections.push(incoming)
       socket.setNoDelay(true)
       socket.on('error', () => {})
+      socket.on('end', () => {
+        incoming.isEnded = true
+        socket.end()
+      })
       socket.on('close', () => {
         incoming.isEnded = true
       })
