@@ -1,9 +1,9 @@
-import { isUtf8 } from 'node:buffer'
 import { decodeBase64url } from './base64url.js'
+import { type JsonObject, parseJsonObject } from './json-object.js'
 import { type JwtKey, jwtSignatureVerifier, type SignatureVerifier } from './jwt-key.js'
 
 /** What a token says. Shared by all who present the same token: not to be changed. */
-export type JwtClaims = Readonly<Record<string, unknown>>
+export type JwtClaims = JsonObject
 
 /** Longer tokens are refused unread, in characters. */
 export const TOKEN_CHARS_MAX = 16_384
@@ -68,31 +68,18 @@ export class JwtVerifier {
     if (payload === null || signature === null) return null
     // Nothing of the payload is looked at before its signature is known to be good.
     if (!this.#signature.verify(token.slice(0, payloadEnd), signature)) return null
-    return jsonObject(payload)
+    return parseJsonObject(payload)
   }
 
   #takesHeader(encoded: string): boolean {
     if (encoded === this.#knownHeader) return true
     const bytes = decodeBase64url(encoded)
-    const header = bytes === null ? null : jsonObject(bytes)
+    const header = bytes === null ? null : parseJsonObject(bytes)
     if (header === null || header['alg'] !== this.#algorithm) return false
     // RFC 7515 §4.1.11: whoever does not know an extension named there must refuse; we know none.
     if (header['crit'] !== undefined) return false
     this.#knownHeader = encoded
     return true
-  }
-}
-
-function jsonObject(bytes: Uint8Array): JwtClaims | null {
-  if (!isUtf8(bytes)) return null
-  try {
-    const value: unknown = JSON.parse(
-      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
-    )
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isObject ? (value as JwtClaims) : null
-  } catch {
-    return null
   }
 }
 

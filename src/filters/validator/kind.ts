@@ -9,8 +9,8 @@ import {
   string,
 } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
-import { later, notYet } from '../fields.js'
 import { jwt } from './jwt-spec.js'
+import { oauth2 } from './oauth-spec.js'
 import { SIGNED_BODY_BYTES_MAX, signature } from './signature-spec.js'
 
 const value = checked(
@@ -24,18 +24,15 @@ const value = checked(
       : [{ path: [], message: 'expected values or regexp', hint: 'say what the header must be' }],
 )
 
-const spec = checked(
-  object({
-    headers: map(value, {
-      doc: 'Headers that must be there, each with a value that is listed or matches.',
-      default: {},
-    }),
-    jwt,
-    signature,
-    oauth2: later('Check of an OAuth 2 token.'),
+const spec = object({
+  headers: map(value, {
+    doc: 'Headers that must be there, each with a value that is listed or matches.',
+    default: {},
   }),
-  (validator) => notYet(validator, ['oauth2']),
-)
+  jwt,
+  signature,
+  oauth2,
+})
 export type Spec = SpecOf<typeof spec>
 
 export const validator = defineFilterKind<Spec>({

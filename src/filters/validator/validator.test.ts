@@ -155,11 +155,6 @@ it.each<[name: string, fields: string, problem: string]>([
   ['values twice', 'headers: {a: {values: [x, x]}}', 'filters/0/headers/a/values/1'],
   ['a number', 'headers: {a: {values: [1]}}', 'put it in quotes: "1"'],
   ['a list', 'headers: [a]', 'filters/0/headers: expected a mapping'],
-  [
-    'oauth2',
-    'oauth2: {tokenIntrospect: {endPoint: "http://a", insecureTls: false}}',
-    'filters/0/oauth2: not supported by this release; leave it out',
-  ],
 ])('a spec is refused: %s', (_name, fields, problem) => {
   expect(problemsOf('Validator', fields)).toContain(problem)
 })

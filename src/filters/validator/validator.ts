@@ -1,26 +1,29 @@
 import { type Exchange, OK } from '../../http/exchange.js'
 import { type Clock, systemTime } from '../../lib/clock.js'
-import type { Filter } from '../contract.js'
+import type { Filter, FilterContext } from '../contract.js'
 import { HeaderRule } from './headers.js'
+import { removeIdentity } from './identity.js'
 import { JwtCheck } from './jwt.js'
 import type { Spec } from './kind.js'
+import { OAuth2Check } from './oauth2.js'
 import { SignatureCheck } from './signature.js'
-
-const INVALID = 1
+import { INVALID } from './token-judge.js'
 
 class Validator implements Filter {
   readonly #headers: readonly HeaderRule[]
   readonly #jwt: JwtCheck | null
   readonly #signature: SignatureCheck | null
+  readonly #oauth2: OAuth2Check | null
   readonly #clock: Clock
 
-  constructor(spec: Spec, clock: Clock) {
+  constructor(spec: Spec, context: FilterContext, clock: Clock) {
     this.#clock = clock
     this.#headers = Object.entries(spec.headers).map(
       ([name, { values, regexp }]) => new HeaderRule(name, values, regexp),
     )
     this.#jwt = spec.jwt === undefined ? null : new JwtCheck(spec.jwt)
     this.#signature = spec.signature === undefined ? null : new SignatureCheck(spec.signature)
+    this.#oauth2 = spec.oauth2 === undefined ? null : new OAuth2Check(spec.oauth2, context, clock)
   }
 
   /** Asked where bodies are signed: none is held for a request that is to be refused anyway. */
@@ -32,13 +35,23 @@ class Validator implements Filter {
   }
 
   handle(ex: Exchange): number {
+    // Whatever follows: also behind a check that failed, if the flow goes on there.
+    if (this.#oauth2 !== null) removeIdentity(ex.request.headers)
     const status = this.#failure(ex)
-    if (status === 0) return OK
+    if (status === 0) return this.#oauth2 === null ? OK : this.#oauth2.check(ex)
     ex.respond(status)
     return INVALID
   }
 
-  /** The status of the first check that fails; 0 when none does. */
+  cancel(ex: Exchange): void {
+    this.#oauth2?.cancel(ex)
+  }
+
+  retire(): void {
+    this.#oauth2?.retire()
+  }
+
+  /** The status of the first check that fails without waiting; 0 when none does. */
   #failure(ex: Exchange): number {
     const nowMs = this.#clock.wallMs()
     const status = this.#failureBeforeBody(ex, nowMs)
@@ -52,4 +65,5 @@ class Validator implements Filter {
   }
 }
 
-export const create = (spec: Spec): Filter => new Validator(spec, systemTime)
+export const create = (spec: Spec, context: FilterContext): Filter =>
+  new Validator(spec, context, systemTime)
