@@ -8,12 +8,48 @@ for (let status = 0; status < 1000; status++) {
 
 const BEYOND_ASCII = /[\u0080-\uffff]/
 
+/** The head made last: most answers of a worker differ from the one before in their body only. */
+let lastHead: string | Uint8Array = ''
+let lastStatus = 0
+let lastClose = false
+let lastKeepLength = false
+let lastFlat: readonly string[] = []
+
+/** Texts of the same origin are the same object, which makes this a few comparisons of pointers. */
+function isLast(flat: readonly string[]): boolean {
+  if (flat.length !== lastFlat.length) return false
+  for (let i = 0; i < flat.length; i++) if (flat[i] !== lastFlat[i]) return false
+  return true
+}
+
 /**
  * Status line and fields as the one text that `writeStatus` takes. Framing belongs to uWS, and so
  * does Date; with `keepLength` (answers to HEAD) Content-Length is ours. Latin-1 bytes when the
  * text is not plain ASCII, since uWS sends texts as UTF-8.
  */
 export function responseHead(
+  response: HttpResponse,
+  close: boolean,
+  keepLength: boolean,
+): string | Uint8Array {
+  const { status, headers } = response
+  if (
+    status === lastStatus &&
+    close === lastClose &&
+    keepLength === lastKeepLength &&
+    isLast(headers.flat)
+  ) {
+    return lastHead
+  }
+  lastHead = makeHead(response, close, keepLength)
+  lastStatus = status
+  lastClose = close
+  lastKeepLength = keepLength
+  lastFlat = [...headers.flat]
+  return lastHead
+}
+
+function makeHead(
   response: HttpResponse,
   close: boolean,
   keepLength: boolean,

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { type TimerWheel, WheelTimer } from '../lib/timer-wheel.js'
 import type { Call, Transport, WaitingRoom } from './call.js'
 import type { ServerOptions, UpstreamErrorKind } from './contract.js'
+import type { KnownLines } from './known-lines.js'
 import { DATA, END, HEAD, MALFORMED, ResponseParser } from './response-parser.js'
 import { codeOf, kindOfError } from './socket-error.js'
 
@@ -24,6 +25,7 @@ export interface ConnectionOwner {
   readonly label: string
   readonly timers: TimerWheel
   readonly readBuffer: Buffer
+  readonly knownLines: KnownLines
   /** Begins to connect, see `dial`. */
   dial(onRead: (bytes: number) => boolean): Socket
   /** The event that says the connection can be written to. */
@@ -54,7 +56,7 @@ export class Connection implements Transport, WaitingRoom {
   isAddressKnown = false
   readonly #owner: ConnectionOwner
   readonly #socket: Socket
-  readonly #parser = new ResponseParser()
+  readonly #parser: ResponseParser
   readonly #timer: WheelTimer
   #state: ConnectionState = CLOSED
   #call: Call | null = null
@@ -77,6 +79,7 @@ export class Connection implements Transport, WaitingRoom {
   /** Connects for `call`. */
   constructor(owner: ConnectionOwner, call: Call) {
     this.#owner = owner
+    this.#parser = new ResponseParser(owner.knownLines)
     this.#timer = new WheelTimer<unknown>(this, onTimer)
     this.#call = call
     call.waitingAt = this

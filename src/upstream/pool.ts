@@ -20,6 +20,7 @@ import type {
   UpstreamServer,
 } from './contract.js'
 import { dial } from './dial.js'
+import { KnownLines } from './known-lines.js'
 import type { SystemResolver } from './resolver.js'
 import { hostFieldOf } from './server-url.js'
 
@@ -62,6 +63,7 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
   readonly key: string
   readonly options: ServerOptions
   readonly upEvent: 'connect' | 'secureConnect'
+  readonly knownLines = new KnownLines()
   holders = 0
   readonly #context: PoolContext
   readonly #connections = new Set<Connection>()

@@ -1,6 +1,7 @@
 import {
   CONNECTION,
   CONTENT_LENGTH,
+  type FieldName,
   hashStep,
   internFieldName,
   KEEP_ALIVE,
@@ -8,6 +9,7 @@ import {
   TOKEN_LOWER,
   TRANSFER_ENCODING,
 } from './field-names.js'
+import { KnownLines, MARKS } from './known-lines.js'
 
 /** Bounds of the head of one answer, and again of its trailers. */
 export const HEAD_BYTES_MAX = 65_536
@@ -68,8 +70,13 @@ const CHUNKED = Buffer.from('chunked', 'latin1')
 const KEEP_ALIVE_WORD = Buffer.from('keep-alive', 'latin1')
 const TIMEOUT_EQUALS = Buffer.from('timeout=', 'latin1')
 
-/** Where the values of the head being read begin and end; filled and used within one call. */
-const valueMarks = new Int32Array(2 * FIELDS_MAX)
+// The lines of the head being read; filled and used within one call.
+const lineMarks = new Int32Array(MARKS * FIELDS_MAX)
+const lineNames: FieldName[] = []
+/** Index of the value in `headers`; -1 for a field that is not passed on. */
+const lineFields = new Int32Array(FIELDS_MAX)
+/** Those that were not known. */
+const pendingLines = new Int32Array(FIELDS_MAX)
 
 const INCOMPLETE = -1
 const REFUSED = -2
@@ -126,6 +133,14 @@ export class ResponseParser {
   #saysKeepAlive = false
   /** Fields named by Connection; null as long as there are none. */
   #named: string[] | null = null
+  #lines = 0
+  #pending = 0
+  readonly #known: KnownLines
+
+  /** `known`: shared by all connections to one server. */
+  constructor(known: KnownLines = new KnownLines()) {
+    this.#known = known
+  }
 
   /** Expects an answer to a new request. Unread bytes are dropped. */
   start(isHead: boolean): void {
@@ -414,46 +429,94 @@ export class ResponseParser {
     this.#saysKeepAlive = false
     this.#named = null
     this.idleHintMs = -1
+    this.#pending = 0
     let p = this.#scanStatusLine(b, start, end)
     if (p < 0) return p
-    for (let fields = 0; ; fields++) {
+    for (let line = 0; ; line++) {
       if (p >= end) return INCOMPLETE
       if (b[p] === CR) {
         if (p + 1 >= end) return INCOMPLETE
+        this.#lines = line
         return b[p + 1] === LF ? p + 2 : this.#bad('bare CR')
       }
-      if (fields === FIELDS_MAX) return this.#bad('too many fields')
-      const nameStart = p
-      let hash = 0
-      for (; p < end; p++) {
-        const lower = TOKEN_LOWER[b[p] as number] as number
-        if (lower === 0) break
-        hash = hashStep(hash, lower)
-      }
-      if (p >= end) return INCOMPLETE
-      // Also a line that begins with white space (obs-fold), or white space before the colon.
-      if (b[p] !== COLON || p === nameStart) return this.#bad('bad field name')
-      const name = internFieldName(b, nameStart, p, hash)
-      p += 1
-      while (p < end && (b[p] === SP || b[p] === HTAB)) p += 1
-      const valueStart = p
-      while (p < end && TEXT[b[p] as number] === 1) p += 1
-      if (p >= end) return INCOMPLETE
-      if (b[p] !== CR) return this.#bad(b[p] === LF ? 'bare LF' : 'bad byte in field value')
-      if (p + 1 >= end) return INCOMPLETE
-      if (b[p + 1] !== LF) return this.#bad('bare CR')
-      let valueEnd = p
-      while (valueEnd > valueStart && isBlank(b[valueEnd - 1] as number)) valueEnd -= 1
-      p += 2
-      if (name.meaning !== ORDINARY) {
-        const problem = this.#note(name.meaning, b, valueStart, valueEnd)
-        if (problem !== '') return this.#bad(problem)
-        if (name.meaning !== CONTENT_LENGTH) continue
-      }
-      valueMarks[headers.length] = valueStart
-      valueMarks[headers.length + 1] = valueEnd
-      headers.push(name.text, '')
+      if (line === FIELDS_MAX) return this.#bad('too many fields')
+      const length = this.#known.lengthAt(line, b, p, end)
+      p = length > 0 ? this.#takeKnown(line, b, p, length) : this.#scanLine(line, b, p, end)
+      if (p < 0) return p
     }
+  }
+
+  /** Line `line` at `start` is what it was in the answer before. */
+  #takeKnown(line: number, b: Buffer, start: number, length: number): number {
+    const known = this.#known
+    const valueStart = start + known.valueStart(line)
+    const valueEnd = start + known.valueEnd(line)
+    const value = known.value(line)
+    return this.#noteLine(
+      line,
+      b,
+      start,
+      valueStart,
+      valueEnd,
+      start + length,
+      known.name(line),
+      value,
+    )
+  }
+
+  /** Checks line `line`, which begins at `start`. Returns what {@link #scan} does. */
+  #scanLine(line: number, b: Buffer, start: number, end: number): number {
+    let p = start
+    let hash = 0
+    for (; p < end; p++) {
+      const lower = TOKEN_LOWER[b[p] as number] as number
+      if (lower === 0) break
+      hash = hashStep(hash, lower)
+    }
+    if (p >= end) return INCOMPLETE
+    // Also a line that begins with white space (obs-fold), or white space before the colon.
+    if (b[p] !== COLON || p === start) return this.#bad('bad field name')
+    const name = internFieldName(b, start, p, hash)
+    p += 1
+    while (p < end && (b[p] === SP || b[p] === HTAB)) p += 1
+    const valueStart = p
+    while (p < end && TEXT[b[p] as number] === 1) p += 1
+    if (p >= end) return INCOMPLETE
+    if (b[p] !== CR) return this.#bad(b[p] === LF ? 'bare LF' : 'bad byte in field value')
+    if (p + 1 >= end) return INCOMPLETE
+    if (b[p + 1] !== LF) return this.#bad('bare CR')
+    let valueEnd = p
+    while (valueEnd > valueStart && isBlank(b[valueEnd - 1] as number)) valueEnd -= 1
+    pendingLines[this.#pending] = line
+    this.#pending += 1
+    return this.#noteLine(line, b, start, valueStart, valueEnd, p + 2, name, '')
+  }
+
+  /** Enters a line that has been checked; returns `end`, or REFUSED for what it means to us. */
+  #noteLine(
+    line: number,
+    b: Buffer,
+    start: number,
+    valueStart: number,
+    valueEnd: number,
+    end: number,
+    name: FieldName,
+    value: string,
+  ): number {
+    const mark = MARKS * line
+    lineMarks[mark] = start
+    lineMarks[mark + 1] = valueStart
+    lineMarks[mark + 2] = valueEnd
+    lineMarks[mark + 3] = end
+    lineNames[line] = name
+    lineFields[line] = -1
+    if (name.meaning !== ORDINARY) {
+      const problem = this.#note(name.meaning, b, valueStart, valueEnd)
+      if (problem !== '') return this.#bad(problem)
+      if (name.meaning !== CONTENT_LENGTH) return end
+    }
+    lineFields[line] = this.headers.push(name.text, value) - 1
+    return end
   }
 
   /** `HTTP/1.1 200 OK`: RFC 9112 §4. The space before an empty reason may be missing. */
@@ -555,14 +618,25 @@ export class ResponseParser {
     return HEAD
   }
 
-  /** One string for the head, and values cut from it: cheaper than a conversion for each. */
+  /**
+   * The values of lines that were not known. One string for the head, and values cut from it:
+   * cheaper than a conversion for each.
+   */
   #fillValues(b: Buffer, start: number, end: number): void {
+    if (this.#pending === 0) {
+      this.#known.hit()
+      return
+    }
     const headers = this.headers
     const text = b.toString('latin1', start, end)
-    for (let i = 0; i < headers.length; i += 2) {
-      const from = (valueMarks[i] as number) - start
-      headers[i + 1] = text.substring(from, (valueMarks[i + 1] as number) - start)
+    for (let i = 0; i < this.#pending; i++) {
+      const line = pendingLines[i] as number
+      const field = lineFields[line] as number
+      if (field < 0) continue
+      const from = (lineMarks[MARKS * line + 1] as number) - start
+      headers[field] = text.substring(from, (lineMarks[MARKS * line + 2] as number) - start)
     }
+    this.#known.missed(b, lineMarks, this.#lines, lineNames, lineFields, headers)
   }
 
   /** Fields that Connection names, and the length of a 204, which has none (RFC 9110 §8.6). */
