@@ -17,7 +17,8 @@ const REMEMBERED_CHARS_MAX = 4_096
  * never decides anything.
  *
  * Tokens that passed are remembered, at most 1,024 of at most 4,096 characters, and only their
- * times are checked when they come again: 0.6 µs in place of 4 for HS256 and of 40 for RS256.
+ * times are checked when they come again: 0.5 µs in place of 5 for HS256, 0.9 in place of 22 for
+ * RS256.
  */
 export class JwtVerifier {
   readonly #algorithm: string
