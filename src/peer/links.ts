@@ -207,6 +207,8 @@ class Pair {
   member: MemberAddress | null = null
   /** As it introduced itself last; kept for `onPeerDown`. */
   peer: Peer | null = null
+  /** Of connections that are over. */
+  lastHeardMs: number | null = null
 
   constructor(incarnation: string) {
     this.incarnation = incarnation
@@ -393,6 +395,16 @@ export class Links {
     const slots = this.#pairs.get(incarnation)?.slots ?? []
     const heard = slots.flatMap((slot) => (slot.session === null ? [] : [slot.session.lastHeardMs]))
     return heard.length === 0 ? null : this.#time.monotonicMs() - Math.max(...heard)
+  }
+
+  /**
+   * Monotonic time at which something was last heard of a member, also when it is not connected any
+   * more; null: never, since this node started.
+   */
+  lastHeardMs(incarnation: string): number | null {
+    const pair = this.#pairs.get(incarnation)
+    const silentMs = this.silentMs(incarnation)
+    return silentMs === null ? (pair?.lastHeardMs ?? null) : this.#time.monotonicMs() - silentMs
   }
 
   /** One for each member, and each guest that is connected. */
@@ -670,6 +682,8 @@ export class Links {
     if (slot !== undefined && slot.session === session) {
       slot.session = null
       slot.failure = describe(ending)
+      const heardMs = Math.max(pair?.lastHeardMs ?? 0, session.lastHeardMs)
+      if (pair !== undefined) pair.lastHeardMs = heardMs
       add(slot.past, session.stats)
     }
     if (target?.session === session) {

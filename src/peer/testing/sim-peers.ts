@@ -59,6 +59,7 @@ export class SimPeer implements LinksHandler {
   onRoom: (peer: Peer) => void = () => {}
   onTraffic: (traffic: Forward, peer: Peer) => void = () => {}
   onDown: (peer: Peer) => void = () => {}
+  onUp: (peer: Peer) => void = () => {}
   readonly #time: VirtualTime
 
   constructor(world: SimWorld, local: Introduction, options: Partial<LinksOptions>) {
@@ -144,6 +145,7 @@ export class SimPeer implements LinksHandler {
 
   onForwardUp(peer: Peer): void {
     this.events.push(`forward ${peer.name}`)
+    this.onUp(peer)
   }
 
   onForwardDown(peer: Peer): void {
