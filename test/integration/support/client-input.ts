@@ -201,7 +201,7 @@ export const PASSED: readonly Passed[] = [
   ),
   pass(
     'a length of a GET',
-    get('Content-Length: 1\r\n') + 'a',
+    `${get('Content-Length: 1\r\n')}a`,
     `${head('GET /', 'content-length: 1\r\n')}a`,
   ),
   pass('a length of 0', post('Content-Length: 0\r\n', ''), head('POST /', 'content-length: 0\r\n')),
