@@ -33,6 +33,7 @@ export class SimNetwork {
   readonly #ways = new Map<string, Way>()
   readonly #cut = new Set<string>()
   readonly #ends = new Set<End>()
+  #damage = false
   /** Connections asked for, so far. */
   dialed = 0
 
@@ -83,6 +84,20 @@ export class SimNetwork {
     }
   }
 
+  /** Changes one byte of what is sent next, anywhere. */
+  damageNext(): void {
+    this.#damage = true
+  }
+
+  #damaged(piece: Uint8Array): Uint8Array {
+    if (!this.#damage) return piece
+    this.#damage = false
+    const copy = new Uint8Array(piece)
+    const at = this.#options.random(copy.byteLength)
+    copy[at] = (copy[at] as number) ^ (1 + this.#options.random(255))
+    return copy
+  }
+
   #connect(host: string, address: string, handler: ConnectionHandler): Connection {
     this.dialed += 1
     const near = this.#end(host)
@@ -127,6 +142,7 @@ export class SimNetwork {
       bytesPerMs ?? Number.POSITIVE_INFINITY,
       () => this.#latencyMs(),
       () => this.#cut.has(key),
+      (piece) => this.#damaged(piece),
     )
     this.#ways.set(key, way)
     return way
@@ -237,10 +253,18 @@ class Way {
   readonly #bytesPerMs: number
   readonly #latencyMs: () => number
   readonly #isCut: () => boolean
+  readonly #damaged: (piece: Uint8Array) => Uint8Array
   readonly #waiting: End[] = []
   #busy = false
 
-  constructor(time: Time, bytesPerMs: number, latencyMs: () => number, isCut: () => boolean) {
+  constructor(
+    time: Time,
+    bytesPerMs: number,
+    latencyMs: () => number,
+    isCut: () => boolean,
+    damaged: (piece: Uint8Array) => Uint8Array,
+  ) {
+    this.#damaged = damaged
     this.#time = time
     this.#bytesPerMs = bytesPerMs
     this.#latencyMs = latencyMs
@@ -277,7 +301,8 @@ class Way {
     const nowMs = this.#time.monotonicMs()
     end.arrivesMs = Math.max(end.arrivesMs, nowMs + takesMs + this.#latencyMs())
     const { other } = end
-    this.#time.after(end.arrivesMs - nowMs, () => other?.arrive(piece))
+    const arriving = piece instanceof Uint8Array ? this.#damaged(piece) : piece
+    this.#time.after(end.arrivesMs - nowMs, () => other?.arrive(arriving))
     if (end.queue.length > 0) this.#waiting.push(end)
     this.#time.after(takesMs, () => {
       this.#busy = false
