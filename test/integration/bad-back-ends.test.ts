@@ -263,6 +263,7 @@ it('an early refusal of an upload reaches the client', async () => {
   } finally {
     clearInterval(upload)
   }
+  for (const { socket } of backEnd.connections) socket.resume()
   await until('the end at the back end', 5_000, () => backEnd.openCount === 0)
 })
 
