@@ -27,15 +27,37 @@ let length = ''
 let coding: string | null = null
 let odd = false
 let bad = false
-/** The last Host that was found right: most requests of a worker repeat it. */
+
+/** Longer texts, and fields further behind, are not kept for the next request. */
+const KNOWN_LENGTH_MAX = 256
+const KNOWN_FIELDS_MAX = 32
+// Parts of the request before that were found right. Most requests of a worker repeat most of
+// them: those are not checked again, and further on they are the same texts as before.
+let knownMethod = ''
 let knownHost = ''
+let knownPath = ''
+/** name, value, … in their places. */
+const knownFields = new Array<string>(2 * KNOWN_FIELDS_MAX).fill('')
 
 /** One closure for life instead of one a request. */
 function takeField(name: string, value: string): void {
+  const { flat } = target.headers
+  const at = flat.length
+  if (at < knownFields.length && name === knownFields[at] && value === knownFields[at + 1]) {
+    addField(knownFields[at] as string, knownFields[at + 1] as string)
+    return
+  }
   if (ODD_VALUE.test(value)) {
     odd = true
     if (CONTROL.test(value)) bad = true
+  } else if (at < knownFields.length && value.length <= KNOWN_LENGTH_MAX) {
+    knownFields[at] = name
+    knownFields[at + 1] = value
   }
+  addField(name, value)
+}
+
+function addField(name: string, value: string): void {
   switch (name.length) {
     case 4:
       if (name === 'host') {
@@ -72,10 +94,12 @@ export function copyHead(req: UwsRequest, request: HttpRequest): number {
   coding = null
   odd = false
   bad = false
-  request.method = req.getCaseSensitiveMethod()
-  request.rawPath = req.getUrl()
+  const method = req.getCaseSensitiveMethod()
+  const path = req.getUrl()
+  request.method = method === knownMethod ? knownMethod : method
+  request.rawPath = path === knownPath ? knownPath : path
   request.query = req.getQuery() ?? ''
-  request.headBytes = request.method.length + request.rawPath.length + request.query.length + 12
+  request.headBytes = method.length + path.length + request.query.length + 12
   req.forEach(takeField)
   framing.bodyLength = 0
   if (request.headBytes > HEAD_BYTES_MAX) return 431
@@ -84,11 +108,15 @@ export function copyHead(req: UwsRequest, request: HttpRequest): number {
     if (!HOST.test(request.host)) return 400
     knownHost = request.host
   }
-  if (ODD_TARGET.test(request.rawPath) || ODD_TARGET.test(request.query)) {
-    // An empty query is the rule and passes: the pattern asks for one odd character.
-    return 400
+  if (request.rawPath !== knownPath) {
+    if (ODD_TARGET.test(path) || path.charCodeAt(0) !== 0x2f) return 400
+    if (path.length <= KNOWN_LENGTH_MAX) knownPath = path
   }
-  if (request.rawPath.charCodeAt(0) !== 0x2f || !isFieldName(request.method)) return 400
+  if (request.query !== '' && ODD_TARGET.test(request.query)) return 400
+  if (request.method !== knownMethod) {
+    if (!isFieldName(method)) return 400
+    if (method.length <= KNOWN_LENGTH_MAX) knownMethod = method
+  }
   if (odd && !rereadOddValues(req, request)) return 400
   return frame()
 }

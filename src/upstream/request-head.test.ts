@@ -113,3 +113,35 @@ it.each([
 ])('isIdempotent %j: %s', (method, want) => {
   expect(isIdempotent(method)).toBe(want)
 })
+
+it('owes nothing to the request before', () => {
+  const parts = fc.record({
+    method: fc.constantFrom('GET', 'POST', 'BAD METHOD'),
+    target: fc.constantFrom('/', '/a', '/ b'),
+    host: fc.constantFrom('', 'a.test', 'a\r\nb'),
+    headers: fc.array(fc.constantFrom('x-a', 'x-b', 'connection', 'a\nb'), {
+      minLength: 0,
+      maxLength: 3,
+    }),
+    bodyLength: fc.constantFrom(0, 5, -1),
+  })
+  fc.assert(
+    fc.property(fc.array(parts, { maxLength: 20 }), fc.constantFrom('a:1', 'b:2'), (all, field) => {
+      for (const { headers, ...rest } of all) {
+        const asked = request({ ...rest, headers: headers.flatMap((text) => [text, text]) })
+        const head = buildRequestHead(asked, field)
+        // Another one in between, so that the second is made from nothing.
+        buildRequestHead(request({ target: '/other' }), field)
+        expect(head).toBe(buildRequestHead(asked, field))
+      }
+    }),
+  )
+})
+
+it('fields changed after a head was made show in the next', () => {
+  const headers = ['x-a', '1']
+  const asked = request({ headers })
+  expect(buildRequestHead(asked, 'a')).toContain('x-a: 1\r\n')
+  headers[1] = '2'
+  expect(buildRequestHead(asked, 'a')).toContain('x-a: 2\r\n')
+})

@@ -27,6 +27,20 @@ function expectsBody(method: string): boolean {
   return method === 'POST' || method === 'PUT' || method === 'PATCH'
 }
 
+/** The head made last, and of what: requests of one kind come in runs. */
+let lastHead: string | null = null
+let lastMethod = ''
+let lastTarget = ''
+let lastHost = ''
+let lastLength = 0
+let lastFields: readonly string[] = []
+
+function hasLastFields(headers: readonly string[]): boolean {
+  if (headers.length !== lastFields.length) return false
+  for (let i = 0; i < headers.length; i++) if (headers[i] !== lastFields[i]) return false
+  return true
+}
+
 /**
  * The head of `request` as it goes on the wire, in Latin-1, or null when a part of it cannot go on
  * any wire. Nobody before us has to be trusted for that: each part is checked, so nothing in it
@@ -34,10 +48,30 @@ function expectsBody(method: string): boolean {
  */
 export function buildRequestHead(request: UpstreamRequest, hostField: string): string | null {
   const { method, target, headers, bodyLength, body } = request
+  if (body !== null && body.byteLength !== bodyLength) return null
   const host = request.host === '' ? hostField : request.host
+  if (
+    target === lastTarget &&
+    method === lastMethod &&
+    host === lastHost &&
+    bodyLength === lastLength &&
+    hasLastFields(headers)
+  ) {
+    return lastHead
+  }
+  lastHead = makeHead(request, host)
+  lastMethod = method
+  lastTarget = target
+  lastHost = host
+  lastLength = bodyLength
+  lastFields = [...headers]
+  return lastHead
+}
+
+function makeHead(request: UpstreamRequest, host: string): string | null {
+  const { method, target, headers, bodyLength } = request
   if (!TARGET.test(target) || NOT_IN_VALUE.test(host)) return null
   if (method !== 'GET' && !TOKEN.test(method)) return null
-  if (body !== null && body.byteLength !== bodyLength) return null
   let head = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`
   const named = namedByConnection(headers)
   for (let i = 0; i < headers.length; i += 2) {
