@@ -128,6 +128,16 @@ it('a new leader is refilled within a beat', () => {
   expect(world.read('c').source).toBe('leader')
 })
 
+it('a new leader is told with the first message', () => {
+  const world = three()
+  world.time.advance(500)
+  const before = world.messages
+  world.elect('b', 2)
+  world.time.advance(50)
+  expect(lines(world.read('b'))).toHaveLength(3)
+  expect(world.messages - before).toBe(4)
+})
+
 it('a leader that leads again knows nothing that was withdrawn meanwhile', () => {
   const world = three()
   world.boards.get('c')?.publish('k', bytes('1'), 600_000)

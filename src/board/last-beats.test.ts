@@ -19,6 +19,7 @@ class World extends BoardWorld {
   /** What writes fail with. */
   failing: GatewayError | null = null
   readonly heardMs = new Map<string, number>()
+  readonly log = new MemoryLogger()
 
   constructor() {
     super()
@@ -59,7 +60,7 @@ class World extends BoardWorld {
     board.publish('heartbeat', bytes(`of ${name}`), 5000)
     new LastBeats({
       time: this.time,
-      log: new MemoryLogger(),
+      log: this.log,
       board,
       store: this.store,
       members: () => NAMES.map((each) => ({ name: each, incarnation: each })),
@@ -100,6 +101,21 @@ it('a member that falls silent is written once, with its last word and time', ()
   expect(Math.abs((beat?.wallMs ?? 0) - lastMs)).toBeLessThan(1100)
   world.time.advance(60_000)
   expect(world.writes).toBe(1)
+  expect(world.log.count('member is silent')).toBe(1)
+})
+
+it('who leads again gives everybody the time to be heard', () => {
+  const world = new World()
+  world.elect('a', 1)
+  world.time.advance(3000)
+  world.elect('b', 2)
+  world.time.advance(20_000)
+  world.isolate('c')
+  world.elect('a', 3)
+  world.time.advance(5000)
+  expect(world.log.count('member is silent')).toBe(0)
+  world.time.advance(3000)
+  expect(world.log.count('member is silent')).toBe(1)
 })
 
 it('who comes back and falls silent again is written again', () => {

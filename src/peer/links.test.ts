@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import type { ChunkHeader, Message, SnapshotMessage } from '../raft/raft.js'
 import { EMPTY_CONFIG } from '../raft/raft.js'
-import { encodeFrame, FRAME } from './frame.js'
-import { CHANNEL } from './identity.js'
+import { encodeFrame, FRAME, FrameDecoder } from './frame.js'
+import { Handshake } from './handshake.js'
+import { CHANNEL, type Channel, type Introduction } from './identity.js'
 import {
   addressOf,
   append,
@@ -208,6 +209,21 @@ it('a peer that is silent is taken for dead, and found again', () => {
   expect([a.connected, b.connected]).toEqual([ALL_OF('b'), ALL_OF('a')])
 })
 
+it('a connection that broke on one side alone is replaced at once', () => {
+  const world = new SimWorld()
+  const [a, b] = world.cluster(['a', 'b']) as [SimPeer, SimPeer]
+  world.time.advance(1000)
+  world.network.lose('a')
+  world.time.advance(500)
+  expect([a.connected, b.connected]).toEqual([ALL_OF('b'), ALL_OF('a')])
+  expect(world.network.openCount).toBe(3)
+  expect(b.events.filter((event) => event === 'down a')).toEqual([])
+  a.links.sendRaft(heartbeat(1, 2, 1))
+  b.links.sendRaft(heartbeat(2, 1, 1))
+  world.time.advance(50)
+  expect([a.raft.length, b.raft.length]).toEqual([1, 1])
+})
+
 it('a peer that is not there is dialed less and less often', () => {
   const world = new SimWorld()
   world.cluster(['a', 'b'])
@@ -308,6 +324,9 @@ it('two that dial each other at the same time end up with one connection', () =>
     const before = world.network.dialed
     world.time.advance(60_000)
     expect(world.network.dialed, `seed ${seed}`).toBe(before)
+    expect(world.network.openCount, `seed ${seed}`).toBe(3)
+    // Who should dial has won, or nobody had to.
+    expect(Math.max(...connectsOf(a), ...connectsOf(b)), `seed ${seed}`).toBeLessThanOrEqual(2)
   }
 })
 
@@ -403,12 +422,16 @@ function stranger(
   return { connection: world.network.transport('stranger').connect(address, handler), got, over }
 }
 
-it.each<[string, Uint8Array]>([
-  ['garbage', Uint8Array.of(1, 2, 3)],
-  ['traffic before the handshake', encodeFrame(FRAME.RAFT, Uint8Array.of(0x80))],
-  ['a large hello', encodeFrame(FRAME.HELLO, new Uint8Array(5000))],
-  ['a hello that is none', encodeFrame(FRAME.HELLO, Uint8Array.of(0xc1))],
-])('%s closes the connection and nothing else', (_name, bytes) => {
+it.each<[string, Uint8Array, string]>([
+  ['garbage', Uint8Array.of(1, 2, 3), 'magic'],
+  ['traffic before the handshake', encodeFrame(FRAME.RAFT, Uint8Array.of(0x80)), 'type'],
+  [
+    'the head of a large hello',
+    encodeFrame(FRAME.HELLO, new Uint8Array(5000)).slice(0, 16),
+    'type',
+  ],
+  ['a hello that is none', encodeFrame(FRAME.HELLO, Uint8Array.of(0xc1)), 'malformed'],
+])('%s closes the connection and nothing else', (_name, bytes, code) => {
   const world = new SimWorld()
   const [a] = world.cluster(['a', 'b']) as [SimPeer]
   world.time.advance(1000)
@@ -418,8 +441,64 @@ it.each<[string, Uint8Array]>([
   expect(over).toHaveLength(1)
   expect(a.connected).toEqual(ALL_OF('b'))
   const { refused, faults, halfOpen } = a.links.stats()
-  expect([...Object.values(refused), ...Object.values(faults)]).toEqual([1])
+  expect({ ...refused, ...faults }).toEqual({ [code]: 1 })
   expect(halfOpen).toBe(0)
+})
+
+/** Does the handshake by hand, for any channel; tells what came of it. */
+function intrude(world: SimWorld, address: string, self: Introduction, channel: Channel): string[] {
+  const heard: string[] = []
+  const handshake = Handshake.dial({
+    self,
+    nonce: new Uint8Array(32),
+    secret: Uint8Array.from(Buffer.from('secret')),
+    allowInsecure: false,
+    remote: { address, isLoopback: true, certificateNames: null },
+    judge: () => ({ ok: true, guest: false }),
+    channel,
+    expect: null,
+  })
+  const say = (): void => {
+    for (const { type, body } of handshake.take()) connection.send(encodeFrame(type, body))
+  }
+  const decoder = new FrameDecoder({
+    admit: () => null,
+    onFrame: (type, body) => {
+      if (handshake.outcome === null) handshake.receive(type, body)
+      else heard.push(`frame ${type}`)
+      say()
+    },
+    onFault: (fault) => heard.push(fault.message),
+  })
+  const connection: Connection = world.network.transport('stranger').connect(address, {
+    onOpen: say,
+    onData: (bytes) => decoder.push(bytes),
+    onDrained: () => {},
+    onClosed: () => heard.push('closed'),
+  })
+  world.time.advance(100)
+  return heard
+}
+
+it.each<[string, Introduction, Channel, boolean]>([
+  ['a newcomer among votes', newcomer('d'), CHANNEL.RAFT, false],
+  ['a newcomer among snapshots', newcomer('d'), CHANNEL.BULK, false],
+  ['a newcomer with a request', newcomer('d'), CHANNEL.FORWARD, true],
+  ['a reader among votes', introduction('d', { nodeId: 0, admittedAt: 11 }), CHANNEL.RAFT, false],
+  [
+    'a reader with a request',
+    introduction('d', { nodeId: 0, admittedAt: 11 }),
+    CHANNEL.FORWARD,
+    true,
+  ],
+  ['a member not heard of among votes', introduction('d', { admittedAt: 11 }), CHANNEL.RAFT, true],
+])('%s: let in or not', (_name, self, channel, letIn) => {
+  const world = new SimWorld()
+  const [a] = world.cluster(['a', 'b']) as [SimPeer]
+  world.time.advance(100)
+  const heard = intrude(world, addressOf('a'), self, channel)
+  expect(heard.includes('closed')).toBe(!letIn)
+  expect(a.links.peer('inc-d') !== null).toBe(letIn)
 })
 
 it('a client of HTTP is told where to go', () => {

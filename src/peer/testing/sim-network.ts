@@ -84,6 +84,16 @@ export class SimNetwork {
     }
   }
 
+  /** The connections of a host break on its side alone; the other side hears nothing. */
+  lose(host: string): void {
+    for (const end of [...this.#ends]) if (end.host === host) end.lose('connection reset')
+  }
+
+  /** Connections that stand, or are about to. */
+  get openCount(): number {
+    return this.#ends.size / 2
+  }
+
   /** Changes one byte of what is sent next, anywhere. */
   damageNext(): void {
     this.#damage = true
@@ -204,6 +214,10 @@ class End implements Connection {
     if (other !== null) other.#finish(reason, cause)
   }
 
+  lose(reason: string): void {
+    this.#finish(reason, 'other')
+  }
+
   opened(): void {
     const certificateNames = null
     this.handler?.onOpen({ address: this.#address, isLoopback: true, certificateNames })
@@ -232,8 +246,8 @@ class End implements Connection {
   }
 
   arrive(piece: Piece): void {
-    if (this.#over) return
     if (piece === 'end') this.break('closed by the peer')
+    else if (this.#over) return
     else if (piece instanceof Uint8Array) this.handler?.onData(piece)
     else piece.open()
   }
