@@ -3,6 +3,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type http from 'node:http'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { Prng } from '../../src/lib/prng.js'
 import { httpServer, mock, pipeline, proxy } from './support/documents.js'
 import type { Gateway } from './support/gateway.js'
 import { ask, keptAlive } from './support/http.js'
@@ -12,6 +13,8 @@ import { isAlive, killPid } from './support/program.js'
 import type { RawClient } from './support/raw-client.js'
 import { sleep, until } from './support/wait.js'
 import { openWorld } from './support/world.js'
+
+const SEED = Number(process.env['SEED'] ?? 1_848)
 
 const world = openWorld()
 
@@ -170,6 +173,48 @@ it('the coordinator may crash under traffic: no request fails, the admin API com
   expect(gateway.childPid()).toBe(child)
   await gateway.dispose()
 })
+
+it(`every acknowledged write is seen at once, while threads crash (SEED=${SEED})`, async () => {
+  const { gateway, port, order } = await setting(mock(200, '0'))
+  const prng = new Prng(SEED)
+  const child = gateway.childPid()
+  // What an answer may be: what was acknowledged last, and what got no answer after it.
+  let allowed = new Set(['0'])
+  let acknowledged = 0
+  let isOver = false
+  const breaking = (async () => {
+    for (let i = 0; i < 12; i++) {
+      await sleep(150 + prng.below(300))
+      // Few enough crashes of the coordinator that it is not given up; one worker always serves.
+      order(i % 4 === 0 ? 'coordinator throw' : 'worker 0 throw')
+    }
+    isOver = true
+  })()
+  for (let n = 1; !isOver; n++) {
+    const text = String(n)
+    const { status, text: said } = await gateway.admin(
+      'PUT',
+      '/objects/p',
+      JSON.stringify(pipeline('p', mock(200, text))),
+    )
+    if (status === 200) {
+      acknowledged += 1
+      allowed = new Set([text])
+    } else {
+      expect({ status, said }).toMatchObject({ status: 503 })
+      if (said.includes('unknown')) allowed.add(text)
+    }
+    // A worker that ends takes its connections along, and what waited to be accepted.
+    const seen = await until('an answer', 500, () => ask({ port }))
+    expect([...allowed], `SEED=${SEED} after write ${n}`).toContain(seen.text)
+    // Once seen, it is so for good.
+    if (allowed.size > 1) allowed = new Set([seen.text, text])
+  }
+  await breaking
+  expect(acknowledged).toBeGreaterThan(10)
+  expect(gateway.childPid()).toBe(child)
+  await gateway.dispose()
+}, 60_000)
 
 it('a coordinator that crashes again and again stays down, traffic goes on', async () => {
   const { gateway, port, order } = await setting(mock(200, 'here'))
