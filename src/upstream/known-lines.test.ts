@@ -105,6 +105,23 @@ it.each<[name: string, line: string, times: number]>([
   expect(known.lengthAt(0, bytes, 0, bytes.length)).toBe(0)
 })
 
+it('a whole head that comes again gives fields of its own', () => {
+  const known = new KnownLines()
+  const head = 'HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\n'
+  const parser = new ResponseParser(known)
+  read(parser, head, head.length)
+  const bytes = Buffer.from(`${head}body`, 'latin1')
+  expect(known.headLengthAt(bytes, 0, bytes.length)).toBe(head.length)
+  expect(known.headLengthAt(bytes, 0, head.length - 1)).toBe(0)
+  expect(known.headLengthAt(bytes, 1, bytes.length)).toBe(0)
+  for (let again = 0; again < 3; again++) {
+    read(parser, head, head.length)
+    expect(parser.headers).toEqual(['x-a', '1'])
+    // They are the caller's to change.
+    parser.headers[1] = 'changed'
+  }
+})
+
 it('heads that always differ are learned now and then, and never confused', () => {
   const known = new KnownLines()
   const parser = new ResponseParser(known)

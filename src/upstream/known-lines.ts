@@ -13,18 +13,56 @@ const VALUE_START = 1
 const VALUE_END = 2
 const END = 3
 
+/** What a whole head said. */
+export interface HeadFacts {
+  readonly status: number
+  readonly minor: number
+  readonly contentLength: number
+  readonly isChunked: boolean
+  readonly saysClose: boolean
+  readonly saysKeepAlive: boolean
+  readonly named: string[] | null
+  readonly idleHintMs: number
+  /** Before anything is dropped from them. */
+  readonly headers: readonly string[]
+}
+
 /**
- * The field lines of an answer to compare the next one with. Back ends repeat most lines to the
- * byte, in the same order; a line that equals the one in its place has been checked and converted
- * before. One for all connections to a server.
+ * The head of an answer to compare the next one with, as a whole and line by line. Back ends
+ * repeat most lines to the byte, in the same order, and within a second often all of them; what
+ * equals what was there before has been checked and converted before. One for all connections to
+ * a server.
  */
 export class KnownLines {
+  /** Of the whole head; null as long as none is known. */
+  facts: HeadFacts | null = null
   readonly #bytes = new Uint8Array(BYTES_MAX)
+  readonly #words = new DataView(this.#bytes.buffer)
+  #length = 0
+  /** What was compared last: mostly the buffer that all connections read into. */
+  #compared: Uint8Array = this.#bytes
+  #comparedWords: DataView = this.#words
   readonly #marks = new Int32Array(MARKS * LINES_MAX)
   readonly #names: FieldName[] = []
   readonly #values: string[] = []
   #count = 0
   #misses = 0
+
+  /** Length of the whole head when that is what lies at `from`, else 0. */
+  headLengthAt(b: Uint8Array, from: number, end: number): number {
+    const length = this.#length
+    if (length === 0 || from + length > end) return 0
+    if (b !== this.#compared) {
+      this.#compared = b
+      this.#comparedWords = new DataView(b.buffer, b.byteOffset, b.byteLength)
+    }
+    const known = this.#words
+    const words = this.#comparedWords
+    let i = 0
+    for (; i + 4 <= length; i += 4) if (known.getInt32(i) !== words.getInt32(from + i)) return 0
+    for (; i < length; i++) if (known.getUint8(i) !== words.getUint8(from + i)) return 0
+    return length
+  }
 
   /** Length of line `index` with its CR LF when that is what lies at `from`, else 0. */
   lengthAt(index: number, b: Uint8Array, from: number, end: number): number {
@@ -61,30 +99,36 @@ export class KnownLines {
     this.#misses = 0
   }
 
+  /** A head of so many bytes and lines was not. True when it should be learned. */
+  missed(bytes: number, lines: number): boolean {
+    this.#misses += 1
+    if (this.facts !== null && this.#misses < MISSES_MAX) return false
+    return lines <= LINES_MAX && bytes <= BYTES_MAX
+  }
+
   /**
-   * A head in `b` had other lines: `count` of them, where `marks` says. `fields` has the index of
-   * each one's value in `headers`, -1 where it has none.
+   * Takes the head in `b[start, end)` and its `lines`, which lie where `marks` says; `fields` has
+   * the index of each one's value in the headers, -1 where it has none.
    */
-  missed(
+  learn(
     b: Uint8Array,
+    start: number,
+    end: number,
+    facts: HeadFacts,
+    lines: number,
     marks: Int32Array,
-    count: number,
     names: readonly FieldName[],
     fields: Int32Array,
-    headers: readonly string[],
   ): void {
-    this.#misses += 1
-    if (this.#count > 0 && this.#misses < MISSES_MAX) return
-    const first = marks[START] as number
-    const bytes = (marks[MARKS * (count - 1) + END] as number) - first
-    if (count > LINES_MAX || bytes > BYTES_MAX) return
     this.#misses = 0
-    this.#bytes.set(b.subarray(first, first + bytes))
-    for (let i = 0; i < MARKS * count; i++) this.#marks[i] = (marks[i] as number) - first
-    for (let i = 0; i < count; i++) {
+    this.#bytes.set(b.subarray(start, end))
+    this.#length = end - start
+    this.facts = facts
+    for (let i = 0; i < MARKS * lines; i++) this.#marks[i] = (marks[i] as number) - start
+    for (let i = 0; i < lines; i++) {
       this.#names[i] = names[i] as FieldName
-      this.#values[i] = headers[fields[i] as number] ?? ''
+      this.#values[i] = facts.headers[fields[i] as number] ?? ''
     }
-    this.#count = count
+    this.#count = lines
   }
 }

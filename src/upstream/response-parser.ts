@@ -9,7 +9,7 @@ import {
   TOKEN_LOWER,
   TRANSFER_ENCODING,
 } from './field-names.js'
-import { KnownLines, MARKS } from './known-lines.js'
+import { type HeadFacts, KnownLines, MARKS } from './known-lines.js'
 
 /** Bounds of the head of one answer, and again of its trailers. */
 export const HEAD_BYTES_MAX = 65_536
@@ -421,6 +421,11 @@ export class ResponseParser {
    * index after it, INCOMPLETE or REFUSED.
    */
   #scan(b: Buffer, start: number, end: number): number {
+    const length = this.#known.headLengthAt(b, start, end)
+    if (length > 0) {
+      this.#takeKnownHead(this.#known.facts as HeadFacts)
+      return start + length
+    }
     const headers: string[] = []
     this.headers = headers
     this.#contentLength = -1
@@ -444,6 +449,19 @@ export class ResponseParser {
       p = length > 0 ? this.#takeKnown(line, b, p, length) : this.#scanLine(line, b, p, end)
       if (p < 0) return p
     }
+  }
+
+  #takeKnownHead(facts: HeadFacts): void {
+    this.status = facts.status
+    this.#minor = facts.minor
+    this.#contentLength = facts.contentLength
+    this.#isChunked = facts.isChunked
+    this.#saysClose = facts.saysClose
+    this.#saysKeepAlive = facts.saysKeepAlive
+    this.#named = facts.named
+    this.idleHintMs = facts.idleHintMs
+    this.headers = facts.headers.slice()
+    this.#pending = 0
   }
 
   /** Line `line` at `start` is what it was in the answer before. */
@@ -636,7 +654,19 @@ export class ResponseParser {
       const from = (lineMarks[MARKS * line + 1] as number) - start
       headers[field] = text.substring(from, (lineMarks[MARKS * line + 2] as number) - start)
     }
-    this.#known.missed(b, lineMarks, this.#lines, lineNames, lineFields, headers)
+    if (!this.#known.missed(end - start, this.#lines)) return
+    const facts = {
+      status: this.status,
+      minor: this.#minor,
+      contentLength: this.#contentLength,
+      isChunked: this.#isChunked,
+      saysClose: this.#saysClose,
+      saysKeepAlive: this.#saysKeepAlive,
+      named: this.#named,
+      idleHintMs: this.idleHintMs,
+      headers: headers.slice(),
+    }
+    this.#known.learn(b, start, end, facts, this.#lines, lineMarks, lineNames, lineFields)
   }
 
   /** Fields that Connection names, and the length of a 204, which has none (RFC 9110 §8.6). */
