@@ -243,8 +243,10 @@ export class Pipeline implements Engine {
 
   /** The flow reached its end (`how`: END or STOP): innermost scope first. */
   #leaveScopes(ex: Exchange, how: number): number {
-    const scope = ex.scopes[ex.scopes.length - 1]
-    if (scope === undefined) return FINISHED
+    const { scopes } = ex
+    // Asked first: an index of -1 is looked up by name, in the runtime.
+    if (scopes.length === 0) return FINISHED
+    const scope = scopes[scopes.length - 1] as Scope
     scope.outcome = how
     ex.pc = scope.node
     ex.phase = LEAVE

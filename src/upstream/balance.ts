@@ -38,7 +38,7 @@ export function createBalancer(options: BalanceOptions): Balancer {
   const servers = weights.length
   switch (policy) {
     case 'roundRobin':
-      return new RoundRobin(servers, words, wordIndex)
+      return servers === 1 ? ALWAYS_FIRST : new RoundRobin(servers, words, wordIndex)
     case 'random':
       return new Uniform(servers, options)
     case 'weightedRandom':
@@ -54,6 +54,8 @@ export function createBalancer(options: BalanceOptions): Balancer {
 interface RandomSource {
   random(limit: number): number
 }
+
+const ALWAYS_FIRST: Balancer = { pick: () => 0 }
 
 class RoundRobin implements Balancer {
   readonly #servers: number
