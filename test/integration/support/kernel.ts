@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 
 const LISTEN = '0A'
-const ESTABLISHED = '01'
 
 function socketStates(port: number): string[] {
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
@@ -18,7 +17,3 @@ function socketStates(port: number): string[] {
 /** Listen sockets on a port, as the kernel counts them: one for each worker. */
 export const listenerCount = (port: number): number =>
   socketStates(port).filter((state) => state === LISTEN).length
-
-/** Open connections to a port, of this side alone that listens there. */
-export const connectionCount = (port: number): number =>
-  socketStates(port).filter((state) => state === ESTABLISHED).length
