@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { VirtualTime } from './clock.js'
-import { TimerWheel, WheelTimer } from './timer-wheel.js'
+import { driveWheel, TimerWheel, WheelTimer } from './timer-wheel.js'
 
 const SLOT_MS = 4
 /** A whole turn of the wheel: longer delays pass their slot more than once. */
@@ -198,4 +198,62 @@ it('agrees with a list of deadlines: never early, at most one slot and one advan
     }),
     { numRuns: 500 },
   )
+})
+
+/** A wheel that drives itself, and how often it turned. */
+function driven(): { bench: Bench; turns: () => number; stop: () => void } {
+  const bench = new Bench()
+  let turns = 0
+  const advance = bench.wheel.advance.bind(bench.wheel)
+  bench.wheel.advance = () => {
+    turns += 1
+    advance()
+  }
+  const stop = driveWheel(bench.wheel, bench.time)
+  return { bench, turns: () => turns, stop }
+}
+
+it.each([0, 0.5, 3, 4, 247, 248, 249, 1_000, TURN_MS + 3])(
+  'driven: a delay of %d ms is over on time, whatever else was planned',
+  (delayMs) => {
+    const { bench } = driven()
+    bench.time.advance(1_000.3)
+    bench.wheel.start(bench.timer('long'), 60_000)
+    bench.wheel.start(bench.timer('t'), delayMs)
+    const dueMs = bench.time.monotonicMs() + delayMs
+    while (bench.fired.length === 0 && bench.time.monotonicMs() < dueMs + 10)
+      bench.time.advance(0.5)
+    expect(bench.fired).toHaveLength(1)
+    const lateMs = bench.time.monotonicMs() - dueMs
+    expect(lateMs).toBeGreaterThanOrEqual(0)
+    expect(lateMs).toBeLessThanOrEqual(SLOT_MS + 1.5)
+  },
+)
+
+it('driven: an idle wheel turns a few times a second', () => {
+  const { bench, turns } = driven()
+  bench.wheel.start(bench.timer('far'), 3_600_000)
+  bench.time.advance(10_000)
+  expect(turns()).toBeLessThan(50)
+  expect(bench.time.monotonicMs() - bench.wheel.coarseMs).toBeLessThanOrEqual(250)
+})
+
+it('driven: a timer that throws does not stop the wheel', () => {
+  const { bench } = driven()
+  const bad = bench.timer('bad', () => {
+    throw new Error('bad')
+  })
+  bench.wheel.start(bad, 10)
+  bench.wheel.start(bench.timer('good'), 20)
+  expect(() => bench.time.advance(16)).toThrow('bad')
+  bench.time.advance(20)
+  expect(bench.fired.map((text) => text.split('@')[0])).toEqual(['bad', 'good'])
+})
+
+it('driven: nothing turns after the end', () => {
+  const { bench, turns, stop } = driven()
+  stop()
+  bench.wheel.start(bench.timer('t'), 1)
+  bench.time.advance(1_000)
+  expect(turns()).toBe(0)
 })

@@ -1,10 +1,12 @@
-import type { Clock } from './clock.js'
+import type { Clock, Timer, Timers } from './clock.js'
 
 /** Slot width. Nothing on the data path needs finer time. */
 const SLOT_MS = 4
 const SLOTS = 1024
 /** Longer delays are taken as this one, 34 years: "never" stays a number. */
 const DELAY_MAX_MS = 2 ** 40
+/** Longest rest between two turns, 248 ms. */
+const REST_SLOTS_MAX = 62
 
 /**
  * A deadline that can be started and stopped many times without allocating: embed one in whatever
@@ -37,16 +39,20 @@ export class WheelTimer<Owner = unknown> {
 /**
  * All deadlines of one worker behind one real timer: hashed timing wheel (Varghese and Lauck 1987,
  * scheme 6). Start and stop cost a few stores. A deadline fires up to one slot late, never early;
- * the driver calls {@link advance} at least every few milliseconds.
+ * {@link driveWheel} turns it when something is due.
  */
 export class TimerWheel {
   readonly #clock: Clock
   readonly #heads: (WheelTimer | null)[] = new Array<WheelTimer | null>(SLOTS).fill(null)
   /**
-   * The clock as it was last read through this wheel, in milliseconds: at most a few behind on a
-   * loop that turns. For what happens on every request and need not be told apart that finely.
+   * The clock as it was last read through this wheel, in milliseconds: at most a quarter of a second
+   * behind on a loop that turns, and hardly at all where requests come in, as each reads it. For
+   * what happens on every request and need not be told apart that finely.
    */
   coarseMs: number
+  /** Called when a timer starts that is due before the turn that {@link restMs} asked for. */
+  sooner: (() => void) | null = null
+  #wakeTick = Number.POSITIVE_INFINITY
   #tick: number
   #running = 0
 
@@ -83,6 +89,19 @@ export class TimerWheel {
     if (head !== null) head.prev = timer
     this.#heads[slot] = timer
     this.#running += 1
+    if (timer.dueTick < this.#wakeTick) {
+      this.#wakeTick = timer.dueTick
+      this.sooner?.()
+    }
+  }
+
+  /** Milliseconds until the next {@link advance} has to come; a whole number. */
+  restMs(): number {
+    const last = this.#tick + REST_SLOTS_MAX
+    let tick = this.#running === 0 ? last : this.#tick + 1
+    while (tick < last && this.#heads[tick % SLOTS] === null) tick += 1
+    this.#wakeTick = tick
+    return Math.max(0, Math.ceil(tick * SLOT_MS - this.nowMs))
   }
 
   stop(timer: WheelTimer): void {
@@ -124,5 +143,32 @@ export class TimerWheel {
       this.stop(each)
       each.fire()
     }
+  }
+}
+
+/**
+ * Turns `wheel` by `timers` whenever something is due, and a few times a second when nothing is: a
+ * turn every slot cost an idle worker 1.5 % of a core. Returns what ends it.
+ */
+export function driveWheel(wheel: TimerWheel, timers: Timers): () => void {
+  let timer: Timer
+  const plan = (): void => {
+    timer = timers.after(wheel.restMs(), turn)
+  }
+  const turn = (): void => {
+    try {
+      wheel.advance()
+    } finally {
+      plan()
+    }
+  }
+  wheel.sooner = () => {
+    timer.cancel()
+    plan()
+  }
+  plan()
+  return () => {
+    wheel.sooner = null
+    timer.cancel()
   }
 }

@@ -17,6 +17,8 @@ export type ConnectionState = 0 | 1 | 2 | 3
 const DISCARD_BYTES_MAX = 65_536
 /** And for at most this long. */
 const DISCARD_MS = 2_000
+/** Longer limits may be a fraction of a second short: no clock is read for them. */
+const COARSE_FROM_MS = 10_000
 
 /** The pool as its connections see it. */
 export interface ConnectionOwner {
@@ -409,11 +411,12 @@ export class Connection implements Transport, WaitingRoom {
       this.#disarm()
       return
     }
-    const deadlineMs = this.#owner.timers.coarseMs + ms
+    const { timers } = this.#owner
+    const deadlineMs = (ms < COARSE_FROM_MS ? timers.nowMs : timers.coarseMs) + ms
     this.#deadlineMs = deadlineMs
     if (this.#timer.isRunning && this.#timerDueMs <= deadlineMs) return
     this.#timerDueMs = deadlineMs
-    this.#owner.timers.start(this.#timer, ms)
+    timers.start(this.#timer, ms)
   }
 
   #disarm(): void {

@@ -6,7 +6,7 @@ import { objectKinds } from '../kinds/registry.js'
 import { unreachable } from '../lib/assert.js'
 import { systemTime } from '../lib/clock.js'
 import { nodeMs } from '../lib/node-clock.js'
-import { TimerWheel } from '../lib/timer-wheel.js'
+import { driveWheel, TimerWheel } from '../lib/timer-wheel.js'
 import { UwsListener } from '../listener/uws-listener.js'
 import type { TopPathSource, WorkerEnv } from '../objects/contract.js'
 import { PipelineDirectory } from '../objects/directory.js'
@@ -30,8 +30,6 @@ import { Builder } from './build.js'
 import { SharedMemory } from './shared-memory.js'
 import { type ToWorkerActor, WorkerActor } from './worker-actor.js'
 
-/** The timer wheel turns this often; its slots are 4 ms wide. */
-const TURN_MS = 4
 const CLAIM_TIMEOUT_MS = 10_000
 const DRAIN_POLL_MS = 20
 
@@ -78,7 +76,7 @@ export class WorkerThread implements Actor<RootToWorker> {
       log.child('listener'),
     )
     const timers = new TimerWheel(systemTime)
-    setInterval(() => timers.advance(), TURN_MS).unref()
+    driveWheel(timers, systemTime)
     const topPaths = new Map<string, TopPathSource>()
     const builder = new Builder(objectKinds, this.#memory, this.#env(timers, topPaths))
     this.#actor = this.#system.spawn<ToWorkerActor>(
