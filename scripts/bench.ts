@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { Household } from './bench/children.js'
 import { growthForSlowReader, growthOverRequests, startBigBackEnd } from './bench/memory.js'
 import { BenchOptionError, HELP, type Options, readOptions } from './bench/options.js'
+import { measurePath } from './bench/path.js'
 import { type Round, roundLine, summary } from './bench/report.js'
 import { measure } from './bench/rounds.js'
 import { PATH } from './bench/scenarios.js'
@@ -85,10 +86,24 @@ async function bigBody(options: Options, household: Household, wrk: string): Pro
   }
 }
 
+async function path(options: Options): Promise<void> {
+  const { scenario } = options
+  say(`${scenario.name}: ${scenario.summary}; our own code only`)
+  for (const { request, lowNanos, medianNanos, bytes } of await measurePath(scenario)) {
+    const costs = `${lowNanos.toFixed(0)} ns in quiet rounds, ${medianNanos.toFixed(0)} ns median`
+    process.stdout.write(
+      `a request as of ${request}: ${costs}, ${bytes.toFixed(0)} bytes of garbage\n`,
+    )
+  }
+}
+
 /** One of the two modes that look at resident memory. */
-async function growth(options: Options, household: Household, wrk: string): Promise<void> {
-  const { mode } = options
-  if (mode === 'compare') return
+async function growth(
+  mode: 'memory' | 'big-body',
+  options: Options,
+  household: Household,
+  wrk: string,
+): Promise<void> {
   const measureGrowth = mode === 'memory' ? memory : bigBody
   const megabytes = (await measureGrowth(options, household, wrk)) / MEGABYTE
   const bound = GROWTH_MB_MAX[mode]
@@ -112,6 +127,10 @@ async function main(): Promise<void> {
     process.stdout.write(HELP)
     return
   }
+  if (options.mode === 'path') {
+    await path(options)
+    process.exit() // stand-ins for sockets leave timers behind
+  }
   const wrk = findProgram('wrk')
   if (wrk === null) {
     throw new BenchOptionError('wrk is not installed (Debian: apt-get install -y wrk)')
@@ -124,7 +143,8 @@ async function main(): Promise<void> {
   process.once('SIGINT', interrupted)
   process.once('SIGTERM', interrupted)
   try {
-    await (options.mode === 'compare' ? compare : growth)(options, household, wrk)
+    if (options.mode === 'compare') await compare(options, household, wrk)
+    else await growth(options.mode, options, household, wrk)
   } finally {
     await household.stop()
   }

@@ -11,7 +11,7 @@ export interface Build {
   readonly flags: readonly string[]
 }
 
-export const MODES = ['compare', 'memory', 'big-body'] as const
+export const MODES = ['compare', 'path', 'memory', 'big-body'] as const
 export type Mode = (typeof MODES)[number]
 
 export interface Options {
@@ -39,8 +39,9 @@ export class BenchOptionError extends Error {}
 export const HELP = `Usage: npm run bench -- [MODE] [options]
 
 compare (the default): CPU time per request, requests a second and latency beside nginx, in
-interleaved rounds. memory: growth of resident memory over requests; fails above 8 MB. big-body:
-the same while a slow reader takes one large answer; fails above 32 MB.
+interleaved rounds. path: what our own code costs, without any system call. memory: growth of
+resident memory over requests; fails above 8 MB. big-body: the same while a slow reader takes one
+large answer; fails above 32 MB.
 
   --scenario NAME     ${SCENARIOS.map(({ name }) => name).join(', ')} (default proxy)
   --rounds N          rounds, 1..100 (default 9)
