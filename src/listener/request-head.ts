@@ -31,11 +31,11 @@ let bad = false
 /** Longer texts, and fields further behind, are not kept for the next request. */
 const KNOWN_LENGTH_MAX = 256
 const KNOWN_FIELDS_MAX = 32
-// Parts of the request before that were found right. Most requests of a worker repeat most of
+// Parts of a request before that were found right, so they begin as such. Most requests of a worker repeat most of
 // them: those are not checked again, and further on they are the same texts as before.
-let knownMethod = ''
+let knownMethod = 'GET'
 let knownHost = ''
-let knownPath = ''
+let knownPath = '/'
 /** name, value, … in their places. */
 const knownFields = new Array<string>(2 * KNOWN_FIELDS_MAX).fill('')
 

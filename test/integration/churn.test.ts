@@ -8,7 +8,7 @@
 import { expect, it } from 'vitest'
 import { Prng } from '../../src/lib/prng.js'
 import { ChurnModel, type Expected, PATHS } from './support/churn-model.js'
-import type { Gateway } from './support/gateway.js'
+import type { Document, Gateway } from './support/gateway.js'
 import { ask, keptAlive } from './support/http.js'
 import { freePorts } from './support/ports.js'
 import { sleep } from './support/wait.js'
@@ -81,6 +81,9 @@ it(`${CHANGES} changes, and no answer but the right one (SEED=${SEED})`, async (
     agent.destroy()
   }
 
+  const write = (op: string, document: Document) =>
+    op === 'create' ? gateway.create(document) : gateway.update(document)
+
   const clients = CLIENTS.map(({ pauseMs, isKeeping }, i) => client(i, pauseMs, isKeeping))
 
   for (let i = 1; i <= CHANGES && wrong.length < WRONG_MAX; i++) {
@@ -98,8 +101,11 @@ it(`${CHANGES} changes, and no answer but the right one (SEED=${SEED})`, async (
       }
     }
     if (i % 50 === 0) await writeByCommand(gateway, op, name, document)
-    else if (op === 'delete') await gateway.remove(name)
-    else if (document !== null) await gateway[op](document)
+    else {
+      const { headers } = document === null ? await gateway.remove(name) : await write(op, document)
+      const version = versionBefore + counts.versions
+      expect(headers['x-config-version'], `SEED=${SEED} ${change}`).toBe(String(version))
+    }
     model.settle()
     change = `after ${change}`
 
