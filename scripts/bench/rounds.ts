@@ -2,6 +2,7 @@ import { cpuTimeOf } from './accounting.js'
 import type { Options } from './options.js'
 import type { Measured, Round } from './report.js'
 import { PATH } from './scenarios.js'
+import { median } from './statistics.js'
 import { checkAnswer, type Subject } from './subjects.js'
 import { runWrk } from './wrk.js'
 
@@ -16,8 +17,12 @@ export interface Bench {
   readonly folder: string
 }
 
+/** The shortest run of wrk. */
+const SLICE_SECONDS = 1
+
 /**
- * Every subject in every round, in an order that turns round from one round to the next, so that
+ * Every subject in every round, for its seconds in slices of one, in turn: what disturbs the machine
+ * for longer than that disturbs all alike. The order turns round from one slice to the next, so that
  * none of them is always the one that runs on a machine warmed by another.
  */
 export async function measure(bench: Bench, done: (round: Round) => void): Promise<void> {
@@ -26,11 +31,17 @@ export async function measure(bench: Bench, done: (round: Round) => void): Promi
     await checkAnswer(subject, options.scenario)
     await load(bench, subject, WARM_UP_SECONDS)
   }
+  let slices = 0
   for (let number = 1; number <= options.rounds; number++) {
-    const order = number % 2 === 1 ? subjects : subjects.toReversed()
-    const results: Record<string, Measured> = {}
-    for (const subject of order) results[subject.name] = await load(bench, subject, options.seconds)
-    done({ number, results })
+    const seen = new Map<Subject, Measured[]>(subjects.map((subject) => [subject, []]))
+    for (let second = 0; second < options.seconds; second += SLICE_SECONDS) {
+      slices += 1
+      for (const subject of slices % 2 === 1 ? subjects : subjects.toReversed()) {
+        seen.get(subject)?.push(await load(bench, subject, SLICE_SECONDS))
+      }
+    }
+    const results = [...seen].map(([{ name }, parts]) => [name, together(parts)])
+    done({ number, results: Object.fromEntries(results) as Round['results'] })
   }
   for (const subject of subjects) await checkAnswer(subject, options.scenario)
 }
@@ -57,5 +68,21 @@ async function load(bench: Bench, subject: Subject, seconds: number): Promise<Me
     p50Ms: result.p50Ms,
     p99Ms: result.p99Ms,
     requests: result.requests,
+  }
+}
+
+/** Slices as one: sums, and of percentiles, which cannot be added up, the median. */
+function together(parts: readonly Measured[]): Measured {
+  const requests = parts.reduce((sum, part) => sum + part.requests, 0)
+  const weighted = (figure: 'cpuMicros' | 'userMicros'): number =>
+    parts.reduce((sum, part) => sum + part[figure] * part.requests, 0) / requests
+  const seconds = parts.reduce((sum, part) => sum + part.requests / part.requestsPerSecond, 0)
+  return {
+    cpuMicros: weighted('cpuMicros'),
+    userMicros: weighted('userMicros'),
+    requestsPerSecond: requests / seconds,
+    p50Ms: median(parts.map((part) => part.p50Ms)),
+    p99Ms: median(parts.map((part) => part.p99Ms)),
+    requests,
   }
 }
