@@ -3,15 +3,18 @@ const NETWORK_ERRORS: ReadonlySet<number> = new Set([408, 499, 502, 503, 504])
 
 const GROWTH = 1.5
 
-export interface RetryPolicy {
-  readonly waitDuration: number
-  readonly backOffPolicy: 'random' | 'exponential'
-  readonly randomizationFactor: number
+export interface FailurePolicy {
   readonly countingNetworkError: boolean
   readonly failureStatusCodes: readonly number[]
 }
 
-export function isFailure(policy: RetryPolicy, status: number): boolean {
+export interface RetryPolicy extends FailurePolicy {
+  readonly waitDuration: number
+  readonly backOffPolicy: 'random' | 'exponential'
+  readonly randomizationFactor: number
+}
+
+export function isFailure(policy: FailurePolicy, status: number): boolean {
   if (policy.failureStatusCodes.includes(status)) return true
   return policy.countingNetworkError && NETWORK_ERRORS.has(status)
 }

@@ -1,0 +1,148 @@
+import { type Exchange, OK, type Scope, UNCHANGED } from '../../http/exchange.js'
+import { type Headers, isFieldName, toLatin1 } from '../../http/headers.js'
+import type { WrappingFilter } from '../contract.js'
+import { allowsAll, type Spec } from './cors-spec.js'
+
+const PREFLIGHTED = 1
+const METHODS = ['GET', 'POST', 'HEAD']
+const HEADERS = ['Accept', 'Content-Type', 'X-Requested-With']
+
+/** Origins in lower case: equal to one of the entries, or with any text where its `*` is. */
+class OriginList {
+  readonly #exact: ReadonlySet<string>
+  readonly #around: readonly (readonly [prefix: string, suffix: string])[]
+
+  constructor(entries: readonly string[]) {
+    const folded = entries.map((entry) => toLatin1(entry.toLowerCase()))
+    this.#exact = new Set(folded.filter((entry) => !entry.includes('*')))
+    this.#around = folded
+      .filter((entry) => entry.includes('*'))
+      .map((entry) => entry.split('*', 2) as [string, string])
+  }
+
+  has(origin: string): boolean {
+    const folded = origin.toLowerCase()
+    if (this.#exact.has(folded)) return true
+    for (const [prefix, suffix] of this.#around) {
+      if (
+        folded.length >= prefix.length + suffix.length &&
+        folded.startsWith(prefix) &&
+        folded.endsWith(suffix)
+      ) {
+        return true
+      }
+    }
+    return false
+  }
+}
+
+/**
+ * The CORS protocol of the Fetch standard (https://fetch.spec.whatwg.org/#http-cors-protocol).
+ * Preflights end here. Other answers get their fields when all behind is done, so that those of a
+ * back end do not stand beside ours, and refusals of other filters can be read by pages too.
+ */
+class CorsAdaptor implements WrappingFilter {
+  /** Null: all. */
+  readonly #origins: OriginList | null
+  readonly #methods: ReadonlySet<string>
+  /** In lower case; null: all. */
+  readonly #headers: ReadonlySet<string> | null
+  readonly #exposed: string
+  readonly #credentials: boolean
+
+  constructor(spec: Spec) {
+    const { allowedOrigins, allowedMethods, allowedHeaders, exposedHeaders } = spec
+    const isForAll = allowsAll(spec)
+    this.#origins = isForAll ? null : new OriginList(allowedOrigins)
+    this.#methods = new Set([
+      ...(allowedMethods.length === 0 ? METHODS : allowedMethods),
+      'OPTIONS',
+    ])
+    const headers = allowedHeaders.length === 0 ? HEADERS : allowedHeaders
+    this.#headers = headers.includes('*')
+      ? null
+      : new Set([...headers, 'Origin'].map((name) => name.toLowerCase()))
+    this.#exposed = exposedHeaders.join(', ')
+    // With all origins it would let any page read what only its user may see.
+    this.#credentials = spec.allowCredentials && !isForAll
+  }
+
+  enter(ex: Exchange, _scope: Scope): number {
+    const { method, headers } = ex.request
+    if (method !== 'OPTIONS') return OK
+    const requested = headers.get('access-control-request-method')
+    if (requested === null || requested === '') return OK
+    this.#preflight(ex, requested)
+    return PREFLIGHTED
+  }
+
+  leave(ex: Exchange): number {
+    const { headers } = ex.response
+    if (this.#origins === null) headers.set('access-control-allow-origin', '*')
+    else {
+      vary(headers)
+      const origin = this.#allowedOrigin(ex)
+      if (origin === null) return UNCHANGED
+      headers.set('access-control-allow-origin', origin)
+    }
+    if (this.#credentials) headers.set('access-control-allow-credentials', 'true')
+    else headers.delete('access-control-allow-credentials')
+    if (this.#exposed !== '') headers.set('access-control-expose-headers', this.#exposed)
+    return UNCHANGED
+  }
+
+  /** Without the fields that allow it, the browser does not send the request. */
+  #preflight(ex: Exchange, method: string): void {
+    const { response } = ex
+    const { headers } = response
+    response.body = null
+    response.status = 200
+    headers.add('vary', 'Origin')
+    headers.add('vary', 'Access-Control-Request-Method')
+    headers.add('vary', 'Access-Control-Request-Headers')
+    const origin = this.#allowedOrigin(ex)
+    const wanted = wantedHeaders(ex.request.headers)
+    if (origin === null || wanted === null || !this.#methods.has(method)) return
+    if (this.#headers !== null) for (const name of wanted) if (!this.#headers.has(name)) return
+    headers.set('access-control-allow-origin', this.#origins === null ? '*' : origin)
+    headers.set('access-control-allow-methods', method)
+    if (wanted.length > 0) {
+      headers.set('access-control-allow-headers', wanted.map(canonical).join(', '))
+    }
+    if (this.#credentials) headers.set('access-control-allow-credentials', 'true')
+  }
+
+  /** The one origin of the request, as it came; null when there is none that is allowed. */
+  #allowedOrigin(ex: Exchange): string | null {
+    const origins = ex.request.headers.values('origin')
+    const origin = origins[0]
+    if (origin === undefined || origin === '' || origins.length > 1) return null
+    return this.#origins === null || this.#origins.has(origin) ? origin : null
+  }
+}
+
+/** Names in lower case; null when some text is no name. */
+function wantedHeaders(headers: Headers): string[] | null {
+  const names = headers
+    .values('access-control-request-headers')
+    .flatMap((value) => value.split(','))
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '')
+  return names.every(isFieldName) ? names : null
+}
+
+/** `x-request-id` as `X-Request-Id`. */
+function canonical(name: string): string {
+  return name.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase())
+}
+
+/** Caches must not hand the answer for one origin to another. */
+function vary(headers: Headers): void {
+  const isThere = headers
+    .values('vary')
+    .flatMap((value) => value.toLowerCase().split(','))
+    .some((name) => /^[ \t]*(origin|\*)[ \t]*$/.test(name))
+  if (!isThere) headers.add('vary', 'Origin')
+}
+
+export const create = (spec: Spec): WrappingFilter => new CorsAdaptor(spec)

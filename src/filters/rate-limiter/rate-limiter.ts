@@ -1,0 +1,63 @@
+import { UrlRule } from '../../http/adapt.js'
+import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
+import { Sleeper } from '../../http/sleeper.js'
+import { RateLimiter, REFUSED } from '../../resilience/rate-limiter.js'
+import type { Filter, FilterContext } from '../contract.js'
+import { urlPolicies } from '../url-policies.js'
+import type { Spec } from './kind.js'
+
+const RATE_LIMITED = 1
+
+interface Rule {
+  readonly rule: UrlRule
+  readonly limiter: RateLimiter
+}
+
+class RateLimiterFilter implements Filter {
+  readonly #rules: readonly Rule[]
+  readonly #sleeper: Sleeper
+  readonly #nodeMs: () => number
+
+  constructor(spec: Spec, context: FilterContext) {
+    this.#rules = urlPolicies(spec).map(({ url, policy, key }) => {
+      const limit = {
+        limit: policy.limitForPeriod,
+        periodMs: policy.limitRefreshPeriod,
+        timeoutMs: policy.timeoutDuration,
+      }
+      const limiter = new RateLimiter(limit, context.words(key), context.nodeMs())
+      return { rule: new UrlRule(url), limiter }
+    })
+    this.#sleeper = new Sleeper(context.timers)
+    this.#nodeMs = context.nodeMs
+  }
+
+  handle(ex: Exchange): number {
+    for (const { rule, limiter } of this.#rules) {
+      if (!rule.matches(ex)) continue
+      const waitMs = limiter.acquire(this.#nodeMs())
+      if (waitMs === 0) return OK
+      if (waitMs === REFUSED) return refuse(ex)
+      this.#sleeper.sleep(ex, waitMs, OK)
+      return SUSPENDED
+    }
+    return OK
+  }
+
+  /** The permit it waited for is lost, as in Easegress. */
+  cancel(ex: Exchange): void {
+    this.#sleeper.cancel(ex)
+  }
+}
+
+/** Header fields that earlier filters set stay. */
+function refuse(ex: Exchange): number {
+  const { response } = ex
+  response.body = null
+  response.status = 429
+  response.headers.set('x-eg-rate-limiter', 'too-many-requests')
+  return RATE_LIMITED
+}
+
+export const create = (spec: Spec, context: FilterContext): Filter =>
+  new RateLimiterFilter(spec, context)

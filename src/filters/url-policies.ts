@@ -1,0 +1,30 @@
+import type { UrlRule } from '../http/adapt.js'
+
+type UrlRuleSpec = ConstructorParameters<typeof UrlRule>[0] & { readonly policyRef: string }
+
+/** A URL rule with the policy that is in force for it. */
+export interface UrlPolicy<P> {
+  readonly url: UrlRuleSpec
+  readonly policy: P
+  /**
+   * The rule and all fields of its policy, but no name: state in shared memory goes by it, so that
+   * a rule keeps its state for as long as neither changes.
+   */
+  readonly key: string
+}
+
+/** The rules of a spec that `checkPolicies` let pass, in their order. */
+export function urlPolicies<P extends { readonly name: string }>(spec: {
+  readonly policies: readonly P[]
+  readonly defaultPolicyRef: string
+  readonly urls: readonly UrlRuleSpec[]
+}): UrlPolicy<P>[] {
+  return spec.urls.map((url) => {
+    const ref = url.policyRef || spec.defaultPolicyRef
+    const policy = spec.policies.find(({ name }) => name === ref) as P
+    const { exact, prefix, regex = '' } = url.url
+    const { name: _, ...fields } = policy
+    const key = JSON.stringify([url.methods, exact, prefix, regex, Object.entries(fields).sort()])
+    return { url, policy, key }
+  })
+}
