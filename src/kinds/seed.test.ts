@@ -96,6 +96,8 @@ const POOL = {
   responseTimeout: 60_000,
 }
 
+const PROXY_SPEC = { mainPool: POOL, candidatePools: [], failureCodes: [] }
+
 it('takes the pipeline of the README', () => {
   expect(decodeDocument(PIPELINE, objectKinds)).toEqual({
     ok: true,
@@ -105,7 +107,7 @@ it('takes the pipeline of the README', () => {
       name: 'pipeline-demo',
       spec: {
         flow: [{ filter: 'proxy', jumpIf: {} }],
-        filters: [{ name: 'proxy', kind: 'Proxy', spec: { mainPool: POOL } }],
+        filters: [{ name: 'proxy', kind: 'Proxy', spec: PROXY_SPEC }],
       },
     },
   })
@@ -135,7 +137,7 @@ it('takes the pipeline with more filters', () => {
             kind: 'RequestAdaptor',
             spec: { header: { del: [], set: { 'X-Adapt-Key': 'goodplan' }, add: {} }, body: '' },
           },
-          { name: 'proxy', kind: 'Proxy', spec: { mainPool: POOL } },
+          { name: 'proxy', kind: 'Proxy', spec: PROXY_SPEC },
         ],
       },
     },
