@@ -25,6 +25,7 @@ class Node {
   readonly #permits
   readonly #slot
   readonly changes: string[] = []
+  #meanwhile = (): void => {}
 
   constructor(policy: BreakerPolicy, workers: number) {
     this.#policy = policy
@@ -35,8 +36,22 @@ class Node {
     this.#slot = { memory, index: place?.index as number }
   }
 
+  /** Next time that a breaker asks for a permit, this happens just before it gets one. */
+  interfere(meanwhile: () => void): void {
+    this.#meanwhile = meanwhile
+  }
+
   worker(worker: number): CircuitBreaker {
-    const permits = new NodePermits(this.#slot, worker)
+    const own = new NodePermits(this.#slot, worker)
+    const permits = {
+      acquire: (round: number, cap: number): boolean => {
+        const meanwhile = this.#meanwhile
+        this.#meanwhile = () => {}
+        meanwhile()
+        return own.acquire(round, cap)
+      },
+      release: (round: number): void => own.release(round),
+    }
     return new CircuitBreaker(this.#policy, this.#area, permits, (state) =>
       this.changes.push(state),
     )
@@ -128,6 +143,21 @@ it('permits so many calls while half open, over all workers', () => {
   expect([one.acquire(60_001), two.acquire(60_001)]).toEqual([null, null])
   one.record(permitted[0] as number, 60_002, 0, false)
   expect(two.state).toBe('closed')
+})
+
+it('a call that ends while another asks gives it no permit too many', () => {
+  const node = new Node(POLICY, 3)
+  const [asking, ending, faster] = [node.worker(0), node.worker(1), node.worker(2)]
+  calls(ending, 'ffff')
+  const trial = ending.acquire(60_000) as number
+  const got: (number | null)[] = []
+  node.interfere(() => {
+    ending.record(trial, 60_000, 0, false)
+    got.push(faster.acquire(60_000))
+  })
+  got.push(asking.acquire(60_000))
+  expect(got).toEqual([trial, null])
+  expect(asking.state).toBe('half-open')
 })
 
 it('a dead worker takes no permit of a half-open breaker along', () => {
@@ -239,6 +269,15 @@ it.each<[name: string, calls: [atMs: number, outcomes: string][], want: string]>
       [5_000, 's'],
       [4_000, 'ff'],
       [14_000, 'ss'],
+    ],
+    'closed',
+  ],
+  [
+    'one that is too late, for a second without calls',
+    [
+      [20_000, 's'],
+      [9_500, 'fff'],
+      [20_000, 's'],
     ],
     'closed',
   ],

@@ -1,6 +1,12 @@
 import { expect, it } from 'vitest'
 import { FakeBody } from '../../http/fake-client.fixture.js'
+import { flowOf, node, Step, Wrap } from '../../pipeline/flow.fixture.js'
+import { decode } from '../../spec/decode.js'
+import { MemoryLogger } from '../../telemetry/memory-log.js'
+import type { FilterContext } from '../contract.js'
 import { type Harness, problemsOf, withPipeline } from '../harness.fixture.js'
+import { create } from './circuit-breaker.js'
+import { circuitBreaker } from './kind.js'
 
 /** Answers by path: /500 at once, /slow after a second, the rest with 200. */
 const pipeline = (policy: string, urls = '[{url: {prefix: /}}]', jump = ''): string => `
@@ -177,6 +183,26 @@ filters:
       expect(ask(harness, '/')).toEqual([200])
     },
   ))
+
+it('a filter that throws is a failure, whatever statuses are', () => {
+  const parsed = decode(circuitBreaker.spec, {
+    policies: [{ name: 'p', slidingWindowSize: 1 }],
+    urls: [{ url: { prefix: '/' }, policyRef: 'p' }],
+  })
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
+  const log = new MemoryLogger()
+  const wrapping = create(parsed.value, {
+    nodeMs: () => 0,
+    log,
+    area: ({ bytes }) => ({ words: new Int32Array(bytes / 4), base: 0 }),
+    permits: () => null as never,
+  } as Partial<FilterContext> as FilterContext)
+  const throws = new Step('throws', [], () => {
+    throw new Error('boom')
+  })
+  const flow = flowOf([{ ...node(new Wrap('breaker', [])), wrapping }, node(throws)])
+  expect([flow.start().status, flow.start().status]).toEqual([500, 503])
+})
 
 it('an update that changes neither rule nor policy keeps the circuit open', () =>
   withPipeline(pipeline(FOUR), async (harness) => {

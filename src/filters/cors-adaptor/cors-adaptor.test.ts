@@ -205,6 +205,12 @@ it('replaces what a back end says to an origin that is allowed, and leaves it to
     },
   ))
 
+it('what stands before and behind a wildcard may not overlap', () =>
+  withPipeline(pipeline('allowedOrigins: ["https://a*a.test"]'), (harness) => {
+    expect(cors(harness.start(request({ origin: A })))).toEqual({})
+    expect(cors(harness.start(request({ origin: 'https://aa.test' })))).not.toEqual({})
+  }))
+
 it('two origins are none', () =>
   withPipeline(pipeline(LIST), (harness) => {
     const client = harness.start({
