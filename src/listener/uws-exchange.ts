@@ -22,6 +22,10 @@ const NOTHING = new Uint8Array(0)
 /** A body of one piece up to this size is left to uWS, which keeps what a slow client does not take. */
 const WHOLE_BYTES_MAX = 16_384
 
+/** First and longest wait before a socket that is held in both directions is looked at again. */
+const PULSE_MS_MIN = 10
+const PULSE_MS_MAX = 2_560
+
 /**
  * One exchange on uWebSockets.js: the way back to the client, the source of the request body and
  * the sink of the response body in one object, so that a plain request allocates nothing here.
@@ -42,7 +46,11 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   #bodySink: BodySink | null = null
   #held: Uint8Array[] | null = null
   #bodyEnded = true
+  /** Whoever takes the request body wants no more of it for now. */
   #bodyPaused = false
+  /** uWS has been told to pause, and tells neither of bytes that came nor of room for ours. */
+  #isStopped = false
+  #pulseMs = PULSE_MS_MIN
   #bodyUnwanted = false
   #chunkIn: Uint8Array = NOTHING
 
@@ -150,7 +158,8 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   #received(data: ArrayBuffer, isLast: boolean): void {
     const chunk = new Uint8Array(data)
     this.ex.bodyBytesIn += chunk.byteLength
-    this.#progressMs = 0
+    const isSurplus = this.#bodyPaused
+    if (!isSurplus) this.#progressMs = 0
     if (isLast) this.#bodyEnded = true
     else if (!this.#watched) this.#watch()
     if (this.#bodyUnwanted) return
@@ -160,6 +169,10 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     } catch (thrown) {
       this.#home.report(thrown)
       this.#fail()
+    }
+    if (isSurplus && this.#bodyPaused && this.#res !== null && !this.#bodyEnded) {
+      this.#stop(this.#res)
+      if (this.#needsWritable) this.#pulseLater(this.#res)
     }
   }
 
@@ -197,13 +210,49 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   pause(): void {
     if (this.#bodyPaused || this.#bodyEnded || this.#res === null) return
     this.#bodyPaused = true
-    this.#res.pause()
+    if (!this.#needsWritable) this.#stop(this.#res)
   }
 
   resume(): void {
     if (!this.#bodyPaused) return
     this.#bodyPaused = false
-    this.#res?.resume()
+    this.#pulseMs = PULSE_MS_MIN
+    if (this.#res !== null) this.#go(this.#res)
+  }
+
+  // A socket that is paused tells no more of room for the answer. So while the client has to take
+  // bytes of the answer before more can be written, it is not paused, whatever the wish: else a
+  // back end that reads on only when its answer is taken would wait for ever. What comes meanwhile
+  // is passed on, and after each such piece the socket rests for longer (a pulse), so that a client
+  // who uploads and takes nothing fills no memory before it is cut off.
+
+  get #needsWritable(): boolean {
+    return this.#sourcePaused || this.#rest !== null
+  }
+
+  #stop(res: UwsResponse): void {
+    this.#isStopped = true
+    res.pause()
+  }
+
+  /**
+   * A resume stalls uWS for good unless a pause is the last that happened to its socket, and a
+   * write that finds no room undoes a pause; so the two are always called together.
+   */
+  #go(res: UwsResponse): void {
+    if (!this.#isStopped) return
+    this.#isStopped = false
+    res.pause()
+    res.resume()
+  }
+
+  #pulseLater(res: UwsResponse): void {
+    const waitMs = this.#pulseMs
+    if (waitMs > PULSE_MS_MAX) return // the visits go on with it
+    this.#pulseMs = waitMs * 2
+    setTimeout(() => {
+      if (this.#res === res && this.#needsWritable) this.#go(res)
+    }, waitMs).unref()
   }
 
   /** The rest of the request body is read away, or the connection closed after the answer. */
@@ -381,12 +430,20 @@ export class UwsExchange implements Responder, BodySource, BodySink {
       this.#sourcePaused = true
       this.#source.pause()
     }
+    this.#go(this.#res as UwsResponse)
   }
 
   #writable(): boolean {
     const res = this.#res
     if (res === null) return true
     this.#progressMs = 0
+    this.#pulseMs = PULSE_MS_MIN
+    const isDone = this.#writeOn(res)
+    if (this.#res === res && this.#bodyPaused && !this.#needsWritable) this.#stop(res)
+    return isDone
+  }
+
+  #writeOn(res: UwsResponse): boolean {
     if (this.#rest !== null) {
       res.cork(this.#writeRest)
       if (this.#res === null || this.#rest !== null) return this.#rest === null
@@ -496,6 +553,8 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     this.#bodySink = null
     this.#held = null
     this.#bodyPaused = false
+    this.#isStopped = false
+    this.#pulseMs = PULSE_MS_MIN
     this.#bodyUnwanted = false
     this.#source = null
     this.#totalBytes = 0
@@ -524,24 +583,21 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   visit(elapsedMs: number): void {
     const res = this.#res
     if (res === null) return
-    const waitsForClient = !this.#bodyPaused || this.#sourcePaused || this.#rest !== null
+    const waitsForClient = !this.#bodyPaused || this.#needsWritable
     this.#progressMs += waitsForClient && this.#waitsNow() ? elapsedMs : 0
     if (this.#progressMs > this.#home.limits.stallMs) {
       this.cut()
       return
     }
-    if (this.#bodyPaused) {
-      res.resume()
-      res.pause()
-    } else {
-      res.pause()
-      res.resume()
-    }
+    res.pause()
+    res.resume()
+    if (this.#isStopped && !this.#needsWritable) res.pause()
+    else this.#isStopped = false
   }
 
   /** True while it is the client's turn: to send body bytes, or to take ours. */
   #waitsNow(): boolean {
-    if (this.#sourcePaused || this.#rest !== null) return true
+    if (this.#needsWritable) return true
     return !this.#bodyEnded && !this.#bodyPaused && this.ex.state !== RESPONDING
   }
 }
