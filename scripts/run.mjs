@@ -27,6 +27,9 @@ const COMMANDS = {
   docs: (args) => node('dist/scripts/docs.js', args),
   test: (args) => node('dist/scripts/test.js', args),
   bench: (args) => node('dist/scripts/bench.js', args),
+  'bench-guard': (args) => node('dist/scripts/bench.js', ['guard', ...args]),
+  'bench-filters': (args) => node('dist/scripts/bench.js', ['filters', ...args]),
+  sim: (args) => node('dist/scripts/sim.js', args),
 }
 
 const say = (text) => process.stderr.write(`${text}\n`)
