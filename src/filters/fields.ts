@@ -1,5 +1,4 @@
 import {
-  anything,
   checked,
   httpCode,
   httpMethod,
@@ -125,17 +124,3 @@ export const answerHeaders = map(
     default: {},
   },
 )
-
-/** A field of a later release; {@link notYet} refuses it by name. */
-export const later = (doc: string) =>
-  anything({ doc: `${doc} Not supported by this release.`, optional: true })
-
-export function notYet(
-  spec: object,
-  fields: readonly string[],
-  hint = 'leave it out',
-): SpecProblem[] {
-  return fields
-    .filter((field) => (spec as Readonly<Record<string, unknown>>)[field] !== undefined)
-    .map((field) => ({ path: [field], message: 'not supported by this release', hint }))
-}

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { FakeClient, type FakeRequest } from '../http/fake-client.fixture.js'
+import { Template } from '../http/template.js'
 import { objectKinds } from '../kinds/registry.js'
 import { VirtualTime } from '../lib/clock.js'
 import { TimerWheel } from '../lib/timer-wheel.js'
@@ -59,7 +60,7 @@ export class Harness {
       'demo',
       spec,
       kinds,
-      ({ name }) => this.#contextOf(name),
+      ({ name }) => this.contextOf(name),
       before,
       this.log,
     )
@@ -103,8 +104,10 @@ export class Harness {
     expect(this.log.records.filter(({ level }) => level === 'error')).toEqual([])
   }
 
-  #contextOf(name: string): Omit<FilterContext, 'template'> {
+  /** What a filter of that name would get; templates are texts without variables here. */
+  contextOf(name: string): FilterContext {
     return {
+      template: (text) => new Template([text]),
       pipeline: 'demo',
       name,
       timers: this.timers,

@@ -10,12 +10,14 @@ import {
   string,
 } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
-import { answerHeaders, failureStatusCodes, later, notYet } from '../fields.js'
+import { answerHeaders, failureStatusCodes } from '../fields.js'
 import {
   candidateName,
-  filteredPool,
+  candidatePool,
   MAIN_POOL,
+  MIRROR_POOL,
   mainPool,
+  mirrorPool,
   type PoolSpec,
   turnsKey,
 } from './pool-spec.js'
@@ -32,11 +34,11 @@ const fallback = object(
 
 const fields = object({
   mainPool,
-  candidatePools: list(filteredPool, {
+  candidatePools: list(candidatePool, {
     doc: 'Pools tried before the main one: the first whose `filter` matches takes the request.',
     default: [],
   }),
-  mirrorPool: later('Pool that gets copies of requests.'),
+  mirrorPool,
   fallback,
   failureCodes: failureStatusCodes,
   compression: object(
@@ -51,22 +53,20 @@ const fields = object({
   ),
 })
 
-const CHECKS: readonly ((proxy: SpecOf<typeof fields>) => SpecProblem[])[] = [
-  (proxy) => notYet(proxy, ['mirrorPool']),
-  (proxy) =>
-    proxy.fallback !== undefined && proxy.failureCodes.length === 0
-      ? [{ path: ['failureCodes'], message: 'expected at least one status, for fallback' }]
-      : [],
-]
-
-const spec = CHECKS.reduce((schema, check) => checked(schema, check), fields)
+const spec = checked(fields, (proxy): SpecProblem[] =>
+  proxy.fallback !== undefined && proxy.failureCodes.length === 0
+    ? [{ path: ['failureCodes'], message: 'expected at least one status, for fallback' }]
+    : [],
+)
 export type Spec = SpecOf<typeof spec>
 
 /** Every pool under the name that its statistics have. */
 function poolsOf(proxy: Spec): readonly (readonly [name: string, pool: PoolSpec])[] {
+  const { mainPool, candidatePools, mirrorPool } = proxy
   return [
-    [MAIN_POOL, proxy.mainPool],
-    ...proxy.candidatePools.map((pool, index) => [candidateName(index), pool] as const),
+    [MAIN_POOL, mainPool],
+    ...candidatePools.map((pool, index) => [candidateName(index), pool] as const),
+    ...(mirrorPool === undefined ? [] : [[MIRROR_POOL, mirrorPool] as const]),
   ]
 }
 
@@ -78,13 +78,14 @@ export const proxy = defineFilterKind<Spec>({
   spec,
   shared: (proxy) => poolsOf(proxy).map(([name, pool]) => turnsKey(name, pool)),
   stats: (proxy) => poolsOf(proxy).map(([name]) => name),
-  status: ({ candidatePools }, stat) => ({
+  status: ({ candidatePools, mirrorPool }, stat) => ({
     mainPool: { stat: stat(MAIN_POOL) },
     ...(candidatePools.length === 0
       ? {}
       : {
           candidatePool: candidatePools.map((_, index) => ({ stat: stat(candidateName(index)) })),
         }),
+    ...(mirrorPool === undefined ? {} : { mirrorPool: { stat: stat(MIRROR_POOL) } }),
   }),
   load: () => import('./proxy.js'),
 })

@@ -15,7 +15,7 @@ import {
   url,
 } from '../../spec/schema.js'
 import { parseServerUrl } from '../../upstream/server-url.js'
-import { later, notYet, stringMatch, urlRuleFields } from '../fields.js'
+import { stringMatch, urlRuleFields } from '../fields.js'
 
 const server = checked(
   object({
@@ -121,35 +121,45 @@ const memoryCache = object(
 )
 export type MemoryCacheSpec = Exclude<SpecOf<typeof memoryCache>, undefined>
 
-const fields = object(
-  {
-    spanName: string({ doc: 'Name of the span in traces.', default: '' }),
-    serversTags: list(string({ doc: '' }), {
-      doc: 'Keep only servers that have one of these tags.',
-      unique: true,
-      default: [],
-    }),
-    servers: list(server, { doc: 'The back ends.', default: [] }),
-    loadBalance,
-    responseTimeout: duration({
-      doc: 'Longest wait for the head of a response, then 504; `0s` for none. Not in Easegress.',
-      default: '60s',
-    }),
-    filter,
-    serviceRegistry: later('Registry to look the service up in.'),
-    serviceName: later('Service to look up.'),
-    memoryCache,
-  },
-  { doc: 'Servers, and how requests are spread over them.' },
-)
+const poolFields = {
+  spanName: string({ doc: 'Name of the span in traces.', default: '' }),
+  serversTags: list(string({ doc: '' }), {
+    doc: 'Keep only servers that have one of these tags.',
+    unique: true,
+    default: [],
+  }),
+  servers: list(server, { doc: 'The back ends.', default: [] }),
+  loadBalance,
+  responseTimeout: duration({
+    doc: 'Longest wait for the head of a response, then 504; `0s` for none. Not in Easegress.',
+    default: '60s',
+  }),
+  filter,
+  serviceRegistry: string({ doc: 'Registry to look the service up in.', optional: true }),
+  serviceName: string({
+    doc: 'Service whose instances are the servers. Not looked up by this release, which uses `servers`.',
+    optional: true,
+  }),
+  memoryCache,
+} as const
+
+const fields = object(poolFields, { doc: 'Servers, and how requests are spread over them.' })
 type Fields = SpecOf<typeof fields>
 
+const NO_REGISTRIES = 'services are not looked up by this release'
+
 const CHECKS: readonly ((spec: Fields) => SpecProblem[])[] = [
-  (spec) => notYet(spec, ['serviceRegistry', 'serviceName'], 'list the servers'),
-  ({ servers, serviceName }) =>
-    servers.length === 0 && serviceName === undefined
-      ? [{ path: ['servers'], message: 'expected at least one server' }]
-      : [],
+  ({ servers, serviceName }) => {
+    if (servers.length > 0) return []
+    const problem = { path: ['servers'], message: 'expected at least one server' }
+    return [serviceName === undefined ? problem : { ...problem, hint: NO_REGISTRIES }]
+  },
+  // As in Easegress when a registry does not answer: the listed servers do.
+  ({ servers, serviceName = '' }) => {
+    if (servers.length === 0 || serviceName === '') return []
+    const message = `${NO_REGISTRIES}: the servers that are listed are used`
+    return [{ path: ['serviceName'], message, severity: 'warning' }]
+  },
   (spec) =>
     spec.servers.length > 0 && taggedServers(spec).length === 0
       ? [{ path: ['serversTags'], message: 'no server has one of these tags' }]
@@ -172,11 +182,28 @@ export const mainPool = checked(pool, (spec): SpecProblem[] =>
 )
 
 /** Any other pool says which requests it is for. */
-export const filteredPool = checked(pool, (spec): SpecProblem[] =>
+const hasFilter = (spec: Fields): SpecProblem[] =>
   spec.filter === undefined
     ? [{ path: ['filter'], message: 'is required: expected either headers or probability' }]
-    : [],
+    : []
+
+export const candidatePool = checked(pool, hasFilter)
+
+const keepsNoAnswers = (spec: Fields): SpecProblem[] =>
+  spec.memoryCache === undefined
+    ? []
+    : [{ path: ['memoryCache'], message: 'answers to copies are dropped, none can be kept' }]
+
+export const mirrorPool = [...CHECKS, hasFilter, keepsNoAnswers].reduce(
+  (schema, check) => checked(schema, check),
+  object(poolFields, {
+    doc: 'Servers that get copies of the requests that its `filter` matches; answers are dropped.',
+    optional: true,
+  }),
 )
+
+/** Copies under way from one Proxy of a worker; with so many, further requests get none. */
+export const COPIES_MAX = 256
 
 /** The servers of a pool that its tags leave. */
 export function taggedServers(
@@ -188,6 +215,7 @@ export function taggedServers(
 
 /** What pools are called in statistics and messages. */
 export const MAIN_POOL = 'mainPool'
+export const MIRROR_POOL = 'mirrorPool'
 export const candidateName = (index: number): string => `candidatePools/${index}`
 
 /** Key of the words that count turns; a pool with other servers starts anew. */

@@ -2,7 +2,7 @@ import type { Exchange } from '../../http/exchange.js'
 import type { TimerWheel } from '../../lib/timer-wheel.js'
 import type { StatsRow } from '../../shared/contract.js'
 import { type Balancer, createBalancer } from '../../upstream/balance.js'
-import type { UpstreamClient, UpstreamServer } from '../../upstream/contract.js'
+import type { ServerOptions, UpstreamClient, UpstreamServer } from '../../upstream/contract.js'
 import { parseServerUrl, type ServerUrl } from '../../upstream/server-url.js'
 import type { FilterContext } from '../contract.js'
 import { type PoolSpec, taggedServers, turnsKey } from './pool-spec.js'
@@ -40,6 +40,7 @@ export class Pool {
     spec: PoolSpec,
     context: FilterContext,
     afterHead: AfterHead | null = null,
+    options: Partial<ServerOptions> = {},
   ) {
     this.title = `${context.pipeline}/${context.name}/${name}`
     this.client = context.upstream
@@ -53,6 +54,7 @@ export class Pool {
       const server = this.client.acquire(origin, {
         responseTimeoutMs: spec.responseTimeout,
         tls: INSECURE,
+        ...options,
       })
       return { server, pathPrefix: origin.pathPrefix }
     })
@@ -69,8 +71,13 @@ export class Pool {
 
   /** The exchange goes on when the head of an answer is there, or when there is none to come. */
   send(ex: Exchange): void {
-    const server = this.#servers[this.#balancer.pick(ex)] as PoolServer
+    const server = this.pick(ex)
     new ProxyCall(this, ex, server).start(server.server)
+  }
+
+  /** The server whose turn it is. */
+  pick(ex: Exchange): PoolServer {
+    return this.#servers[this.#balancer.pick(ex)] as PoolServer
   }
 
   close(): void {

@@ -191,7 +191,7 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
   /** The body is not wanted, or, before the head is there, the whole answer: the exchange ended. */
   cancel(): void {
     if (!this.#headDone) {
-      this.#upload = null
+      this.#stopUpload()
       this.#call?.cancel()
       this.#record(CLIENT_GONE)
       return

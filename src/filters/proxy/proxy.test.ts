@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest'
 import { OK, SUSPENDED } from '../../http/exchange.js'
 import { FakeBody, type FakeClient } from '../../http/fake-client.fixture.js'
+import { objectKinds } from '../../kinds/registry.js'
 import { flowOf, node, Step } from '../../pipeline/flow.fixture.js'
 import type { Node } from '../../pipeline/pipeline.js'
+import { decodeDocument, formatProblems } from '../../spec/document.js'
 import { ScriptedServer, turns, until } from '../../upstream/scripted-server.fixture.js'
 import { type Harness, problemsOf, withPipeline } from '../harness.fixture.js'
 import { proxyOver, type Serve, withScripted, withServers } from './backends.fixture.js'
@@ -843,15 +845,20 @@ it.each<[name: string, fields: string, problem: string]>([
     'mainPool/filter: the main pool takes every request; it has no filter',
   ],
   [
-    'a service',
+    'a service without servers',
     pool('serviceRegistry: eureka, serviceName: orders'),
-    'mainPool/serviceName: not supported by this release; list the servers',
+    'mainPool/servers: expected at least one server; services are not looked up by this release',
   ],
-  ...['mirrorPool: {a: {b: 1}}'].map((field): [string, string, string] => [
-    field.split(':')[0] as string,
-    `${pool(servers())}\n${field}`,
-    `filters/0/${field.split(':')[0]}: not supported by this release; leave it out`,
-  ]),
 ])('a spec is refused: %s', (_name, fields, problem) => {
   expect(problemsOf('Proxy', fields)).toContain(problem)
+})
+
+it('a service beside servers is taken with a warning: the servers are used', () => {
+  const decoded = decodeDocument(
+    'name: a\nkind: HTTPPipeline\nfilters:\n- name: p\n  kind: Proxy\n  mainPool:\n    serviceName: s\n    servers: [{url: "http://a"}]\n',
+    objectKinds,
+  )
+  expect(decoded.ok && formatProblems(decoded.warnings)).toBe(
+    'line 7, column 18: filters/0/mainPool/serviceName: services are not looked up by this release: the servers that are listed are used',
+  )
 })

@@ -4,8 +4,17 @@ import { Compression } from './compression.js'
 import { FallbackAnswer } from './fallback-answer.js'
 import type { Spec } from './kind.js'
 import { MemoryCache } from './memory-cache.js'
+import { Mirror } from './mirror.js'
 import { type AfterHead, Pool } from './pool.js'
-import { candidateName, MAIN_POOL, type PoolSpec, taggedServers } from './pool-spec.js'
+import {
+  COPIES_MAX,
+  candidateName,
+  MAIN_POOL,
+  MIRROR_POOL,
+  type PoolSpec,
+  type TrafficFilterSpec,
+  taggedServers,
+} from './pool-spec.js'
 import { createTrafficFilter, type TrafficFilter } from './traffic-filter.js'
 
 const FALLBACK = 1
@@ -66,6 +75,7 @@ interface Branch {
 class FullProxy implements Filter {
   /** The main pool last. */
   readonly #branches: readonly Branch[]
+  readonly #mirror: FilteredMirror | null
   readonly #compression: Compression | null
   readonly #caches = new Map<string, MemoryCache>()
 
@@ -88,6 +98,8 @@ class FullProxy implements Filter {
       ...spec.candidatePools.map((pool, index) => branch(candidateName(index), pool)),
       branch(MAIN_POOL, spec.mainPool),
     ]
+    this.#mirror =
+      spec.mirrorPool === undefined ? null : new FilteredMirror(spec.mirrorPool, context)
   }
 
   /** What the generation before has kept goes on, unless the policy or the servers are others. */
@@ -108,6 +120,7 @@ class FullProxy implements Filter {
 
   handle(ex: Exchange): number {
     const { pool, cache } = this.#branchFor(ex)
+    this.#mirror?.copy(ex)
     if (cache?.answers(ex) === true) {
       this.#compression?.apply(ex)
       return OK
@@ -127,6 +140,29 @@ class FullProxy implements Filter {
 
   retire(): void {
     for (const { pool } of this.#branches) pool.close()
+    this.#mirror?.close()
+  }
+}
+
+/** A mirror, and which requests are copied to it. */
+class FilteredMirror {
+  readonly #filter: TrafficFilter
+  readonly #mirror: Mirror
+
+  constructor(spec: Exclude<Spec['mirrorPool'], undefined>, context: FilterContext) {
+    // Connections of its own, also where its servers are those of another pool: copies must never
+    // be in the way of a request.
+    const pool = new Pool(MIRROR_POOL, spec, context, null, { connectionsMax: COPIES_MAX })
+    this.#filter = createTrafficFilter(spec.filter as TrafficFilterSpec, randomBelow)
+    this.#mirror = new Mirror(pool)
+  }
+
+  copy(ex: Exchange): void {
+    if (this.#filter.matches(ex)) this.#mirror.copy(ex)
+  }
+
+  close(): void {
+    this.#mirror.pool.close()
   }
 }
 
@@ -134,8 +170,10 @@ const NO_CACHES: ReadonlyMap<string, MemoryCache> = new Map()
 
 const randomBelow = (limit: number): number => Math.floor(Math.random() * limit)
 
-function isPlain({ mainPool, candidatePools, fallback, compression }: Spec): boolean {
+function isPlain(spec: Spec): boolean {
+  const { mainPool, candidatePools, mirrorPool, fallback, compression } = spec
   if (candidatePools.length > 0 || mainPool.memoryCache !== undefined) return false
+  if (mirrorPool !== undefined) return false
   return fallback?.forCodes !== true && compression === undefined
 }
 
