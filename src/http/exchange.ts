@@ -196,10 +196,13 @@ export class Exchange {
     return scope
   }
 
-  /** Sets a whole answer made here. */
+  /**
+   * Sets an answer made here, in place of one that may be there. Fields that filters have set stay,
+   * as in Easegress, but for those that were about the body before.
+   */
   respond(status: number, body: Uint8Array | null = null): void {
     const response = this.response
-    response.headers.clear()
+    response.headers.deleteOfContent()
     response.body = body
     response.status = status
   }

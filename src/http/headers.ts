@@ -1,3 +1,21 @@
+/** RFC 9110 §8 and RFC 9111 §5; RFC 9530 §2 and §3. */
+const OF_CONTENT: ReadonlySet<string> = new Set([
+  'accept-ranges',
+  'age',
+  'cache-control',
+  'content-digest',
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-location',
+  'content-range',
+  'content-type',
+  'etag',
+  'expires',
+  'last-modified',
+  'repr-digest',
+])
+
 /**
  * The fields of one message: names in lower case, in the order in which they came, repeated ones
  * kept apart. Text is *bytes as Latin-1*: every unit is at most 0xFF, so what is written with
@@ -50,6 +68,18 @@ export class Headers {
 
   delete(name: string): void {
     this.#deleteFrom(name, 0)
+  }
+
+  /** For an answer that is replaced: what described it and said how long it holds is not true now. */
+  deleteOfContent(): void {
+    const { flat } = this
+    if (flat.length === 0) return
+    const left: string[] = []
+    for (let i = 0; i < flat.length; i += 2) {
+      const name = flat[i] as string
+      if (!OF_CONTENT.has(name)) left.push(name, flat[i + 1] as string)
+    }
+    this.flat = left
   }
 
   #deleteFrom(name: string, start: number): void {

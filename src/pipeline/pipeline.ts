@@ -133,13 +133,14 @@ export class Pipeline implements Engine {
     })
     if (ex.state === DONE || ex.state === ABORTED || ex.engine !== this) return
     const sent = ex.state === RESPONDING
-    this.#abandon(ex, 0, 500)
-    if (sent) ex.responder?.cut(ex)
-    else {
+    if (!sent) {
+      // First, as wrapping filters that are given up may have fields for it.
       ex.response.discard()
       ex.respond(500)
-      this.#finishLast(ex)
     }
+    this.#abandon(ex, 0, 500)
+    if (sent) ex.responder?.cut(ex)
+    else this.#finishLast(ex)
   }
 
   /** The answer to a failure: when even that throws, the connection is all there is to end. */
@@ -314,10 +315,9 @@ export class Pipeline implements Engine {
 
   /** Ends the flow with an answer of the engine's own; no scope is asked. */
   endWith(ex: Exchange, status: number, message: string): void {
-    this.#abandon(ex, 0, status)
-    ex.response.discard()
     ex.respond(status, Buffer.from(message))
     ex.response.headers.set('content-type', 'text/plain; charset=utf-8')
+    this.#abandon(ex, 0, status)
     this.#finish(ex)
   }
 

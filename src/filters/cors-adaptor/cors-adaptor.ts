@@ -4,6 +4,8 @@ import type { WrappingFilter } from '../contract.js'
 import { allowsAll, type Spec } from './cors-spec.js'
 
 const PREFLIGHTED = 1
+/** Why a scope is given up: see `WrappingFilter.cancel`. */
+const CLIENT_GONE = 499
 const METHODS = ['GET', 'POST', 'HEAD']
 const HEADERS = ['Accept', 'Content-Type', 'X-Requested-With']
 
@@ -77,18 +79,27 @@ class CorsAdaptor implements WrappingFilter {
   }
 
   leave(ex: Exchange): number {
+    this.#allow(ex)
+    return UNCHANGED
+  }
+
+  /** Pages may read that a request was too large, too. */
+  cancel(ex: Exchange, _scope: Scope, status: number): void {
+    if (status !== CLIENT_GONE) this.#allow(ex)
+  }
+
+  #allow(ex: Exchange): void {
     const { headers } = ex.response
     if (this.#origins === null) headers.set('access-control-allow-origin', '*')
     else {
       vary(headers)
       const origin = this.#allowedOrigin(ex)
-      if (origin === null) return UNCHANGED
+      if (origin === null) return
       headers.set('access-control-allow-origin', origin)
     }
     if (this.#credentials) headers.set('access-control-allow-credentials', 'true')
     else headers.delete('access-control-allow-credentials')
     if (this.#exposed !== '') headers.set('access-control-expose-headers', this.#exposed)
-    return UNCHANGED
   }
 
   /** Without the fields that allow it, the browser does not send the request. */

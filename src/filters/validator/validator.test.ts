@@ -117,7 +117,7 @@ it.each<[name: string, headers: Fields, status: number]>([
   }),
 )
 
-it('a 400 keeps nothing that filters before have set', () =>
+it('a 400 keeps fields that filters before have set, and no body', () =>
   withPipeline(
     `
 filters:
@@ -126,7 +126,7 @@ filters:
 `,
     (harness) => {
       const client = harness.start()
-      expect([client.status, client.headers, client.text]).toEqual([400, [], ''])
+      expect([client.status, client.headers, client.text]).toEqual([400, ['x-before', 'yes'], ''])
     },
   ))
 
