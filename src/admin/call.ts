@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { ActorRef } from '../actor/actor.js'
 import { GatewayError } from '../lib/errors.js'
 import { suggest } from '../lib/suggest.js'
-import type { ToCoordinator } from '../protocol/coordinator.js'
+import type { Dialect, ToCoordinator } from '../protocol/coordinator.js'
 import type { ConfigVersion } from '../protocol/version.js'
 import type { Catalogue } from './catalogue.js'
 
@@ -18,6 +18,8 @@ export interface Surroundings {
 export interface ApiEntry {
   readonly path: string
   readonly method: string
+  /** What it belongs to, as v2 groups them. */
+  readonly group: string
 }
 
 /** One request that found its route. */
@@ -29,14 +31,22 @@ export interface Call {
   readonly request: IncomingMessage
   /** Path before the route's own, such as `/apis/v1`. */
   readonly prefix: string
+  /** In which documents are written that do not say otherwise. */
+  readonly dialect: Dialect
   readonly apiList: readonly ApiEntry[]
-  /** True when the client would rather have JSON than YAML. */
-  readonly wantsJson: boolean
+  readonly format: Format
   /** The body as text, read on demand. */
   readText(): Promise<string>
 }
 
-/** The body of an answer. `value` is written as YAML, or as JSON for those who ask for it. */
+/** How values are written in an answer. */
+export interface Format {
+  readonly isJson: boolean
+  /** Content type of YAML: the dialects have their own. */
+  readonly yamlType: string
+}
+
+/** The body of an answer. `value`, `list` and `map` are written in the format of the call. */
 export type Body =
   | { readonly type: 'none' }
   | { readonly type: 'value'; readonly value: unknown }
@@ -45,6 +55,12 @@ export type Body =
   /** The same for the entries of one map. */
   | { readonly type: 'map'; readonly entries: Iterable<readonly [key: string, value: unknown]> }
   | { readonly type: 'text'; readonly contentType: string; readonly text: string }
+  /** Written as it comes; its iterator is asked to return once the client is gone. */
+  | {
+      readonly type: 'stream'
+      readonly contentType: string
+      readonly chunks: AsyncIterable<string>
+    }
 
 export interface Answer {
   readonly status: number
@@ -78,6 +94,11 @@ export class Query {
         throw new GatewayError('REQUEST_INVALID', `query parameter ${name} comes twice`)
       }
     }
+  }
+
+  /** The value of a parameter, or null when it is not there. */
+  get(name: string): string | null {
+    return this.#params.get(name)
   }
 
   /** `?name` and `?name=true` are true; `?name=false` and nothing are false. */

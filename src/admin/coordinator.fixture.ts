@@ -18,6 +18,8 @@ import { MemoryLogger } from '../telemetry/memory-log.js'
 import type { Catalogue } from './catalogue.js'
 
 const EPOCH = 1_700_000_000
+/** When every object of the fixture was made: 2026-01-02T03:04:05Z. */
+export const CREATED_MS = Date.UTC(2026, 0, 2, 3, 4, 5)
 
 /**
  * A coordinator for tests of the admin API and of egctl: the real protocol over objects in memory.
@@ -108,7 +110,16 @@ export class CoordinatorFixture implements Actor<ToCoordinator> {
       this.version += 1
       const { version } = this
       const createdVersion = old?.createdVersion ?? version
-      this.objects.set(name, { name, kind, text: m.text, spec: {}, version, createdVersion })
+      this.objects.set(name, {
+        name,
+        kind,
+        text: m.text,
+        spec: {},
+        version,
+        createdVersion,
+        dialect: m.dialect,
+        createdMs: old?.createdMs ?? CREATED_MS,
+      })
     }
     return this.#written({ name, kind }, true, isNew)
   }
@@ -179,6 +190,17 @@ export function spawnCoordinator(fixture: CoordinatorFixture): ActorRef<ToCoordi
 /** A catalogue of two objects and two filters. */
 export const CATALOGUE_FIXTURE: Catalogue = {
   objectKinds: () => ['HTTPServer', 'HTTPPipeline'],
+  objectKind: (kind) =>
+    kind === 'HTTPServer' || kind === 'HTTPPipeline'
+      ? {
+          kind,
+          category: kind === 'HTTPServer' ? 'TrafficGate' : 'Pipeline',
+          aliases: kind === 'HTTPServer' ? ['httpservers', 'hs'] : [],
+          description: `What ${kind} is for.`,
+        }
+      : null,
+  objectSchema: (kind, dialect) => ({ title: kind, dialect }),
+  completed: (_kind, dialect, document) => ({ completedAs: dialect, ...(document as object) }),
   filterKinds: () => ['Validator', 'Proxy'],
   filterKind: (kind) =>
     kind === 'Proxy'

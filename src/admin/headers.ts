@@ -13,9 +13,9 @@ export function headerText(text: string): string {
   return Buffer.from(flat, 'utf8').toString('latin1')
 }
 
-/** True when `Accept` ranks JSON above YAML; YAML is what v1 answers with. RFC 9110 §12.5.1. */
-export function wantsJson({ accept }: IncomingHttpHeaders): boolean {
-  if (accept === undefined) return false
+/** `other` is what to answer when `Accept` prefers neither JSON nor YAML. RFC 9110 §12.5.1. */
+export function wantsJson({ accept }: IncomingHttpHeaders, other: boolean): boolean {
+  if (accept === undefined) return other
   let json = 0
   let yaml = 0
   for (const range of accept.split(',')) {
@@ -26,5 +26,5 @@ export function wantsJson({ accept }: IncomingHttpHeaders): boolean {
     if (/^application\/(json|\w+\+json)$/.test(type)) json = Math.max(json, quality)
     else if (type.includes('yaml')) yaml = Math.max(yaml, quality)
   }
-  return json > yaml
+  return json === yaml ? other : json > yaml
 }

@@ -30,7 +30,7 @@ export const getObject: Handler = async (call) => {
   const { name, text, version } = result.value
   return stamped(
     result,
-    call.wantsJson
+    call.format.isJson
       ? { type: 'value', value: parseStored(name, text) }
       : { type: 'text', contentType: YAML_TYPE, text },
     { ETag: `"${version}"` },
@@ -61,6 +61,7 @@ async function put(call: Call, mode: PutMode, name: string | null): Promise<Answ
     mode,
     name,
     text,
+    dialect: call.dialect,
     ifMatch,
     dryRun,
     requestId,
@@ -87,7 +88,7 @@ export const deleteObject: Handler = async (call) => {
   return { status: 200, body: EMPTY, headers: writeHeaders(result), version: result.version }
 }
 
-function writeHeaders(result: WriteResult): Record<string, string | readonly string[]> {
+export function writeHeaders(result: WriteResult): Record<string, string | readonly string[]> {
   const headers: Record<string, string | readonly string[]> = {}
   if (result.lagging.length > 0) {
     headers['X-Config-Applied'] = 'partial'
@@ -118,7 +119,7 @@ function ifMatchOf(call: Call): number | null {
 }
 
 /** A client that repeats a write whose answer was lost sends the same id again. */
-function requestIdOf(call: Call): string {
+export function requestIdOf(call: Call): string {
   const header = call.request.headers['x-request-id']
   if (header === undefined) return randomUUID()
   if (typeof header !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(header)) {

@@ -8,7 +8,24 @@ import type { FilterKindInfo } from './catalogue.js'
 
 const TEXT_TYPE = 'text/plain; charset=utf-8'
 
-export const listApis: Handler = async (call) => value(call, call.apiList)
+export const listApis: Handler = async (call) =>
+  value(
+    call,
+    call.apiList.map(({ path, method }) => ({ path, method })),
+  )
+
+/** The same, as v2 groups it; the capitals are its own. */
+export const listApiGroups: Handler = async (call) => {
+  const groups = new Map<string, { path: string; method: string }[]>()
+  for (const { group, path, method } of call.apiList) {
+    groups.set(group, [...(groups.get(group) ?? []), { path, method }])
+  }
+  const names = [...groups.keys()].sort()
+  return value(
+    call,
+    names.map((Group) => ({ Group, Entries: groups.get(Group) })),
+  )
+}
 
 /** Healthy means that the coordinator answers; without quorum it still does. */
 export const health: Handler = async (call) => {
@@ -55,7 +72,7 @@ export const getObjectStatus: Handler = async (call) => {
   const name = call.params['name'] as string
   const result = await ask(call, { type: 'get-object-status', name })
   const texts = Object.entries(result.value).map(([member, status]) => [member, toYaml(status)])
-  const value = call.wantsJson ? result.value : Object.fromEntries(texts)
+  const value = call.format.isJson ? result.value : Object.fromEntries(texts)
   return stamped(result, { type: 'value', value })
 }
 
@@ -63,7 +80,7 @@ export const listObjectKinds: Handler = async (call) =>
   value(call, [...call.around.catalogue.objectKinds()].sort())
 
 export const listFilterKinds: Handler = async (call) =>
-  value(call, [...call.around.catalogue.filterKinds()].sort())
+  value(call, [...call.around.catalogue.filterKinds(call.dialect)].sort())
 
 export const filterDescription: Handler = async (call) =>
   text(call, `${filterKind(call).description}\n`)
@@ -75,19 +92,20 @@ export const filterResults: Handler = async (call) => value(call, filterKind(cal
 function filterKind(call: Call): FilterKindInfo {
   const { catalogue } = call.around
   const kind = call.params['kind'] as string
-  const info = catalogue.filterKind(kind)
+  const info = catalogue.filterKind(kind, call.dialect)
   if (info !== null) return info
-  const near = suggest(kind, catalogue.filterKinds())
+  const near = suggest(kind, catalogue.filterKinds(call.dialect))
   const hint = near === null ? '' : `, did you mean ${near}?`
   throw new GatewayError('ROUTE_NOT_FOUND', `kind ${kind} not found${hint}`)
 }
 
-function value(call: Call, data: unknown): Answer {
+/** The answer to a read that needs nobody's help. */
+export function value(call: Call, data: unknown): Answer {
   call.query.expectOnly()
   return { status: 200, body: { type: 'value', value: data }, version: null }
 }
 
-function text(call: Call, content: string): Answer {
+export function text(call: Call, content: string): Answer {
   call.query.expectOnly()
   return {
     status: 200,

@@ -2,9 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type GatewayError, HTTP_STATUS } from '../lib/errors.js'
 import { toYaml } from '../spec/yaml.js'
-import type { Answer, Body } from './call.js'
+import type { Answer, Body, Format } from './call.js'
 import { CHALLENGE } from './guard.js'
-import { YAML_TYPE } from './yaml.js'
 
 const JSON_TYPE = 'application/json'
 
@@ -19,7 +18,7 @@ export async function respond(
   response: ServerResponse,
   answer: Answer,
   configVersion: number,
-  wantsJson: boolean,
+  format: Format,
 ): Promise<void> {
   response.statusCode = answer.status
   response.setHeader('X-Config-Version', String(configVersion))
@@ -29,11 +28,16 @@ export async function respond(
   }
   const { body } = answer
   if (body.type === 'list' || body.type === 'map') {
-    response.setHeader('Content-Type', wantsJson ? JSON_TYPE : YAML_TYPE)
-    await writeSlowly(response, wantsJson ? jsonPieces(body) : yamlPieces(body))
+    response.setHeader('Content-Type', format.isJson ? JSON_TYPE : format.yamlType)
+    await writeSlowly(response, format.isJson ? jsonPieces(body) : yamlPieces(body))
     return
   }
-  const [type, text] = render(body, wantsJson)
+  if (body.type === 'stream') {
+    response.setHeader('Content-Type', body.contentType)
+    await writeStream(response, body.chunks)
+    return
+  }
+  const [type, text] = render(body, format)
   // Bytes, because node glues a first chunk of text to the headers and writes both as UTF-8.
   const bytes = Buffer.from(text)
   if (type !== null) response.setHeader('Content-Type', type)
@@ -63,15 +67,16 @@ function discardRest(request: IncomingMessage): Promise<void> {
   })
 }
 
-function render(body: Exclude<Body, Long>, wantsJson: boolean): [string | null, string] {
+function render(body: Short, format: Format): [string | null, string] {
   if (body.type === 'none') return [null, '']
   if (body.type === 'text') return [body.contentType, body.text]
-  return wantsJson
+  return format.isJson
     ? [JSON_TYPE, `${JSON.stringify(body.value)}\n`]
-    : [YAML_TYPE, toYaml(body.value)]
+    : [format.yamlType, toYaml(body.value)]
 }
 
 type Long = Extract<Body, { type: 'list' | 'map' }>
+type Short = Extract<Body, { type: 'none' | 'value' | 'text' }>
 
 /** Block collections can be cut between their items. */
 function* yamlPieces(body: Long): Generator<string> {
@@ -108,6 +113,18 @@ async function writeSlowly(response: ServerResponse, pieces: Iterable<string>): 
     sliceEndMs = performance.now() + SLICE_MS
   }
   response.end(Buffer.from(chunk))
+}
+
+/** Ends with the stream, or when the client has gone. */
+async function writeStream(response: ServerResponse, chunks: AsyncIterable<string>): Promise<void> {
+  // Silence is no sign of trouble here: there may be nothing to tell for hours.
+  response.req.socket.setTimeout(0)
+  response.flushHeaders()
+  for await (const chunk of chunks) {
+    if (response.destroyed) return
+    if (!response.write(Buffer.from(chunk)) && !(await drained(response))) return
+  }
+  response.end()
 }
 
 /** False when the client went away instead. */

@@ -1,19 +1,7 @@
-import type { ApiEntry, Handler } from './call.js'
-import { createObject, deleteObject, getObject, listObjects, updateObject } from './objects.js'
-import {
-  about,
-  filterDescription,
-  filterResults,
-  filterSchema,
-  getObjectStatus,
-  health,
-  listApis,
-  listFilterKinds,
-  listMembers,
-  listObjectKinds,
-  listObjectStatus,
-  purgeMember,
-} from './reads.js'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Dialect } from '../protocol/coordinator.js'
+import type { ApiEntry, Format, Handler } from './call.js'
+import { wantsJson } from './headers.js'
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
@@ -22,43 +10,25 @@ interface Route {
   /** Below the prefix; `{name}` takes one segment. */
   readonly path: string
   readonly handle: Handler
+  /** What it belongs to, as v2 groups them; `admin` unless said otherwise. */
+  readonly group?: string
 }
 
-/** Routes that speak one dialect; more than one may stand over the same objects. */
-export interface Dialect {
+/** Routes that speak one dialect; several stand over the same objects. */
+export interface Api {
   readonly prefix: string
+  readonly dialect: Dialect
+  /** Content type of YAML. */
+  readonly yamlType: string
+  /** What is answered when nobody asks for either format. */
+  readonly isJson: boolean
   readonly routes: readonly Route[]
-}
-
-const FILTERS = '/metadata/objects/httppipeline/filters'
-
-export const V1: Dialect = {
-  prefix: '/apis/v1',
-  routes: [
-    { method: 'GET', path: '', handle: listApis },
-    { method: 'GET', path: '/healthz', handle: health },
-    { method: 'GET', path: '/about', handle: about },
-    { method: 'GET', path: '/status/members', handle: listMembers },
-    { method: 'DELETE', path: '/status/members/{member}', handle: purgeMember },
-    { method: 'GET', path: '/object-kinds', handle: listObjectKinds },
-    { method: 'POST', path: '/objects', handle: createObject },
-    { method: 'GET', path: '/objects', handle: listObjects },
-    { method: 'GET', path: '/objects/{name}', handle: getObject },
-    { method: 'PUT', path: '/objects/{name}', handle: updateObject },
-    { method: 'DELETE', path: '/objects/{name}', handle: deleteObject },
-    { method: 'GET', path: '/status/objects', handle: listObjectStatus },
-    { method: 'GET', path: '/status/objects/{name}', handle: getObjectStatus },
-    { method: 'GET', path: FILTERS, handle: listFilterKinds },
-    { method: 'GET', path: `${FILTERS}/{kind}/description`, handle: filterDescription },
-    { method: 'GET', path: `${FILTERS}/{kind}/schema`, handle: filterSchema },
-    { method: 'GET', path: `${FILTERS}/{kind}/results`, handle: filterResults },
-  ],
 }
 
 export type Found =
   | {
       readonly type: 'route'
-      readonly dialect: Dialect
+      readonly api: Api
       readonly route: Route
       readonly params: Readonly<Record<string, string>>
     }
@@ -71,7 +41,7 @@ export type Found =
  * Finds the route of `method` (HEAD counts as GET) and `path` (without query). Slashes at the end
  * do not count.
  */
-export function findRoute(dialects: readonly Dialect[], method: string, path: string): Found {
+export function findRoute(apis: readonly Api[], method: string, path: string): Found {
   const segments: string[] = []
   for (const raw of path.replace(/\/+$/, '').split('/')) {
     const segment = decoded(raw)
@@ -80,11 +50,11 @@ export function findRoute(dialects: readonly Dialect[], method: string, path: st
   }
   const wanted = method === 'HEAD' ? 'GET' : method
   const allowed = new Set<string>()
-  for (const dialect of dialects) {
-    for (const route of dialect.routes) {
-      const params = match(dialect.prefix + route.path, segments)
+  for (const api of apis) {
+    for (const route of api.routes) {
+      const params = match(api.prefix + route.path, segments)
       if (params === null) continue
-      if (route.method === wanted) return { type: 'route', dialect, route, params }
+      if (route.method === wanted) return { type: 'route', api, route, params }
       allowed.add(route.method)
       if (route.method === 'GET') allowed.add('HEAD')
     }
@@ -116,6 +86,16 @@ function match(template: string, segments: readonly string[]): Record<string, st
   return params
 }
 
-export function apiListOf(dialect: Dialect): readonly ApiEntry[] {
-  return dialect.routes.map(({ path, method }) => ({ path: dialect.prefix + path, method }))
+export function apiListOf(api: Api): readonly ApiEntry[] {
+  return api.routes.map(({ path, method, group = 'admin' }) => ({
+    path: api.prefix + path,
+    method,
+    group,
+  }))
+}
+
+/** In which format a request of this path is answered, whether there is such a path or not. */
+export function formatOf(apis: readonly Api[], url: string, headers: IncomingHttpHeaders): Format {
+  const api = apis.find(({ prefix }) => url.startsWith(prefix)) ?? (apis[0] as Api)
+  return { isJson: wantsJson(headers, api.isJson), yamlType: api.yamlType }
 }

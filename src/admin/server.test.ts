@@ -171,6 +171,8 @@ it('a long list comes whole, and the loop is not held up for it', () =>
         spec: {},
         version: 1,
         createdVersion: 1,
+        dialect: 'v1',
+        createdMs: 0,
       })
     }
     const both = await Promise.all([

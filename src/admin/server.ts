@@ -12,14 +12,15 @@ import { GatewayError } from '../lib/errors.js'
 import type { ToCoordinator } from '../protocol/coordinator.js'
 import { type ConfigVersion, isNewer, NO_CONFIG } from '../protocol/version.js'
 import type { Logger } from '../telemetry/log.js'
-import { type Answer, type Call, Query, type Surroundings } from './call.js'
+import { type Answer, type Call, type Format, Query, type Surroundings } from './call.js'
 import type { Catalogue } from './catalogue.js'
 import { basicAuthGuard, browserGuard, type Guard } from './guard.js'
-import { wantsJson } from './headers.js'
 import { areLoopback, type HostPort, ListenError, listenOnAll, resolveHost } from './listen.js'
 import { readBody } from './read-body.js'
 import { failureAnswer, respond } from './respond.js'
-import { apiListOf, type Dialect, findRoute, V1 } from './routes.js'
+import { type Api, apiListOf, findRoute, formatOf } from './routes.js'
+import { V1 } from './routes-v1.js'
+import { V2 } from './routes-v2.js'
 
 export { ListenError } from './listen.js'
 
@@ -72,7 +73,8 @@ const SILENCE_TIMEOUT_MS = 60_000
 const KEEP_ALIVE_MS = 10_000
 const CLOSE_GRACE_MS = 30_000
 
-const DIALECTS: readonly Dialect[] = [V1]
+const APIS: readonly Api[] = [V1, V2]
+const API_LIST = APIS.flatMap(apiListOf)
 
 export function createAdminServer(parts: AdminServerParts): AdminServer {
   return new HttpAdminServer(parts)
@@ -176,12 +178,12 @@ class HttpAdminServer implements AdminServer {
     start: () => void,
   ): Promise<void> {
     const startMs = performance.now()
-    const json = wantsJson(request.headers)
+    const format = formatOf(APIS, request.url ?? '/', request.headers)
     response.on('error', () => {}) // the client is gone; nobody is left to tell
     this.#running += 1
     let answer: Answer
     try {
-      answer = await this.#answer(request, json, start)
+      answer = await this.#answer(request, format, start)
     } catch (thrown) {
       answer = failureAnswer(this.#failureOf(thrown))
     } finally {
@@ -193,7 +195,7 @@ class HttpAdminServer implements AdminServer {
     if (this.#closing !== null) response.setHeader('Connection', 'close')
     try {
       const { version } = answer.version ?? this.#version
-      await respond(response, answer, version, json)
+      await respond(response, answer, version, format)
     } catch (thrown) {
       this.#parts.log.error('admin answer could not be written', { reason: String(thrown) })
       response.destroy()
@@ -201,7 +203,7 @@ class HttpAdminServer implements AdminServer {
     this.#logCall(request, response, startMs)
   }
 
-  async #answer(request: http.IncomingMessage, json: boolean, start: () => void): Promise<Answer> {
+  async #answer(request: http.IncomingMessage, format: Format, start: () => void): Promise<Answer> {
     if (this.#running > REQUESTS_MAX) {
       throw new GatewayError('OVERLOADED', `more than ${REQUESTS_MAX} admin requests at a time`)
     }
@@ -210,10 +212,13 @@ class HttpAdminServer implements AdminServer {
     const url = request.url ?? '/'
     const mark = url.indexOf('?')
     const path = mark < 0 ? url : url.slice(0, mark)
-    const found = findRoute(DIALECTS, request.method ?? 'GET', path)
+    const found = findRoute(APIS, request.method ?? 'GET', path)
     if (found.type === 'malformed') throw new GatewayError('REQUEST_INVALID', 'malformed path')
     if (found.type === 'nothing') {
-      throw new GatewayError('ROUTE_NOT_FOUND', `no such path; ${V1.prefix} lists all`)
+      throw new GatewayError(
+        'ROUTE_NOT_FOUND',
+        `no such path; ${APIS.map(({ prefix }) => prefix).join(' and ')} list all`,
+      )
     }
     if (found.type === 'wrong-method') {
       const allow = found.allowed.join(', ')
@@ -224,9 +229,10 @@ class HttpAdminServer implements AdminServer {
       params: found.params,
       query: new Query(mark < 0 ? '' : url.slice(mark + 1)),
       request,
-      prefix: found.dialect.prefix,
-      apiList: apiListOf(found.dialect),
-      wantsJson: json,
+      prefix: found.api.prefix,
+      dialect: found.api.dialect,
+      apiList: API_LIST.filter(({ path }) => path.startsWith(found.api.prefix)),
+      format,
       readText: () => readBody(request, start),
     }
     return await found.route.handle(call)

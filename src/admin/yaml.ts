@@ -4,6 +4,9 @@ import { parseYaml } from '../spec/yaml.js'
 /** What v1 calls YAML. */
 export const YAML_TYPE = 'text/vnd.yaml'
 
+/** What v2 calls it. */
+export const YAML_TYPE_V2 = 'text/x-yaml'
+
 /** The value of a document that the coordinator accepted once; throws INTERNAL if it is none. */
 export function parseStored(name: string, text: string): unknown {
   const parsed = parseYaml(text)

@@ -28,9 +28,17 @@ it('creates, updates and deletes, one version each', () => {
     spec: { text: 'one' },
     version: 1,
     createdVersion: 1,
+    dialect: 'v1',
+    createdMs: expect.any(Number),
   })
+  const made = node.registry.object('a')?.createdMs
   expect(node.done(put('a', 'two'))).toMatchObject({ created: false, changed: true })
-  expect(node.registry.object('a')).toMatchObject({ version: 2, createdVersion: 1, text: 'two' })
+  expect(node.registry.object('a')).toMatchObject({
+    version: 2,
+    createdVersion: 1,
+    createdMs: made,
+    text: 'two',
+  })
   expect(node.done(del('a'))).toMatchObject({
     created: false,
     changed: true,
@@ -39,6 +47,14 @@ it('creates, updates and deletes, one version each', () => {
   expect(node.registry.object('a')).toBeNull()
   expect(node.done(put('a', 'three'))).toMatchObject({ created: true, version: { version: 4 } })
   expect(node.registry.object('a')).toMatchObject({ version: 4, createdVersion: 4 })
+})
+
+it('the same text in the other dialect is a change', () => {
+  const { node } = open()
+  node.done(put('a', 'one'))
+  expect(node.done(put('a', 'one', { dialect: 'v2' }))).toMatchObject({ changed: true })
+  expect(node.done(put('a', 'one', { dialect: 'v2' }))).toMatchObject({ changed: false })
+  expect(node.registry.object('a')).toMatchObject({ dialect: 'v2', version: 2 })
 })
 
 it.each([

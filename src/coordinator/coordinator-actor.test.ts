@@ -149,7 +149,13 @@ class Bench {
   }
 
   put(text: string, more: Partial<PutObject> = {}): Promise<WriteResult> {
-    const rest = { name: null, ifMatch: null, dryRun: false, requestId: newId() }
+    const rest = {
+      name: null,
+      dialect: 'v1',
+      ifMatch: null,
+      dryRun: false,
+      requestId: newId(),
+    } as const
     const message: PutObject = { type: 'put-object', mode: 'apply', text, ...rest, ...more }
     return this.outcome(this.ref.ask(message, 60_000))
   }

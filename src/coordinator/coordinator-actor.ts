@@ -247,7 +247,8 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   // -- writes ------------------------------------------------------------------------------------
 
   #validate(put: PutObject, reply: Reply): void {
-    const input: ValidateInput = { text: put.text, unknownFields: this.#o.unknownFields }
+    const { text, dialect } = put
+    const input: ValidateInput = { text, dialect, unknownFields: this.#o.unknownFields }
     pipe(
       this.#o.jobs.run<Validity>('validate', input),
       this.#o.self,
@@ -271,8 +272,8 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       reply.fail(new GatewayError('NAME_MISMATCH', 'inconsistent name in url and spec ', detail))
       return
     }
-    const { mode, text, ifMatch, requestId } = put
-    const write: Write = { type: 'put', mode, name, kind, text, spec, ifMatch, requestId }
+    const { mode, text, dialect, ifMatch, requestId } = put
+    const write: Write = { type: 'put', mode, name, kind, text, spec, dialect, ifMatch, requestId }
     const warnings = [...validity.warnings, ...this.#missing(validity.references)]
     if (put.dryRun) this.#dryRun(write, warnings, reply)
     else this.#submit(write, reply, warnings)

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { GatewayError } from '../lib/errors.js'
-import type { PutMode } from '../protocol/coordinator.js'
+import type { Dialect, PutMode } from '../protocol/coordinator.js'
 import type { ConfigVersion } from '../protocol/version.js'
 import type { Compare, Limits, Op } from '../store/contract.js'
 import {
@@ -42,6 +42,7 @@ export type Write =
       readonly text: string
       /** Packed. */
       readonly spec: Uint8Array
+      readonly dialect: Dialect
       readonly ifMatch: number | null
       readonly requestId: string
     }
@@ -97,7 +98,7 @@ function planPut(
   nowMs: number,
   bounds: PlanBounds,
 ): Plan {
-  const { name, kind, text, spec, mode, requestId } = write
+  const { name, kind, text, spec, dialect, mode, requestId } = write
   const existing = registry.record(name)
   const repeated = repeatedPut(write, registry)
   if (repeated !== null) return repeated
@@ -113,7 +114,11 @@ function planPut(
   }
   const mismatch = checkMatch(name, existing?.version ?? null, write.ifMatch)
   if (mismatch !== null) return refused(mismatch)
-  if (existing?.text === text && Buffer.compare(registry.specBytes(name), spec) === 0) {
+  if (
+    existing?.text === text &&
+    (existing.dialect ?? 'v1') === dialect &&
+    Buffer.compare(registry.specBytes(name), spec) === 0
+  ) {
     return { type: 'done', version: registry.version, created: false, changed: false }
   }
   const created = existing === null
@@ -128,6 +133,8 @@ function planPut(
     version: to.version,
     createdVersion,
     requestId,
+    dialect,
+    createdMs: existing === null ? nowMs : (existing.createdMs ?? 0),
   })
   const history: HistoryEvent = { op: 'put', created, kind, text, requestId }
   const txn = new Transaction(bounds, [versionIs(registry), objectIs(name, registry)])

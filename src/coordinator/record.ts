@@ -1,5 +1,6 @@
 import { Packr } from 'msgpackr'
 import { assert } from '../lib/assert.js'
+import type { Dialect } from '../protocol/coordinator.js'
 import type { ConfigVersion } from '../protocol/version.js'
 import type { ObjectFrame } from '../protocol/worker.js'
 
@@ -20,6 +21,10 @@ export interface ObjectRecord {
   readonly version: number
   readonly createdVersion: number
   readonly requestId: string
+  /** By which the text was decoded; absent: v1. */
+  readonly dialect?: Dialect
+  /** When it was created, in Unix milliseconds; absent: not known. */
+  readonly createdMs?: number
 }
 
 /** Value of `/config/history/<name>/<version>`. */

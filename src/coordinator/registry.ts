@@ -113,8 +113,9 @@ export class Registry {
   object(name: string): StoredObject | null {
     const record = this.record(name)
     if (record === null) return null
-    const { kind, text, version, createdVersion } = record
-    return { name, kind, text, spec: this.spec(name), version, createdVersion }
+    const { kind, text, version, createdVersion, dialect = 'v1', createdMs = 0 } = record
+    const spec = this.spec(name)
+    return { name, kind, text, spec, version, createdVersion, dialect, createdMs }
   }
 
   /** Of one object, oldest first. */

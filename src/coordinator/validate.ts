@@ -1,5 +1,6 @@
 import { objectKinds } from '../kinds/registry.js'
 import type { ObjectReference } from '../objects/contract.js'
+import type { Dialect } from '../protocol/coordinator.js'
 import { decodeDocument, formatProblems } from '../spec/document.js'
 import { encodeSpec } from './record.js'
 
@@ -8,6 +9,8 @@ const OBJECT_BYTES_MAX = 2 * 1024 * 1024
 
 export interface ValidateInput {
   readonly text: string
+  /** Of the route by which it came. */
+  readonly dialect: Dialect
   readonly unknownFields: 'refuse' | 'warn'
 }
 
@@ -31,8 +34,8 @@ export type Validity =
 
 /** A job: reads and checks one document. Pure; knows nothing of other objects. */
 export function validate(input: ValidateInput): Validity {
-  const { text, unknownFields } = input
-  const options = { unknownFields, bytesMax: OBJECT_BYTES_MAX }
+  const { text, dialect, unknownFields } = input
+  const options = { dialect, unknownFields, bytesMax: OBJECT_BYTES_MAX }
   const decoded = decodeDocument(text, objectKinds, options)
   if (!decoded.ok) {
     return { ok: false, code: decoded.code, message: formatProblems(decoded.problems) }

@@ -22,6 +22,7 @@ export function put(name: string, text: string, more: Partial<Omit<Put, 'type'>>
     kind: 'Demo',
     text,
     spec: encodeSpec({ text: text.trimEnd() }),
+    dialect: 'v1',
     ifMatch: null,
     requestId: newId(),
     ...more,

@@ -1,10 +1,49 @@
 import type { Catalogue } from '../admin/catalogue.js'
+import type { AnyObjectKind } from '../objects/contract.js'
+import { complete } from '../spec/complete.js'
 import { toJsonSchema } from '../spec/json-schema.js'
 import { filterKinds, objectKinds } from './registry.js'
+
+/** Other names that v2 gives to kinds on the command line; ours has one for what v2 has not. */
+const ALIASES: Readonly<Record<string, readonly string[]>> = {
+  HTTPServer: ['httpservers', 'hs'],
+  HTTPPipeline: ['httppipelines', 'hpl'],
+  Pipeline: ['pipelines', 'pl'],
+  GlobalFilter: ['globalfilters'],
+}
+
+const CATEGORIES = {
+  business: 'BusinessController',
+  pipeline: 'Pipeline',
+  gate: 'TrafficGate',
+} as const
 
 /** What the admin API tells about kinds. */
 export const catalogue: Catalogue = {
   objectKinds: () => [...objectKinds.keys()].sort(),
+  objectKind(name) {
+    const kind = objectKinds.get(name)
+    if (kind === undefined) return null
+    const { category, summary } = kind
+    return {
+      kind: name,
+      category: CATEGORIES[category],
+      aliases: ALIASES[name] ?? [],
+      description: summary,
+    }
+  },
+  objectSchema(name, dialect) {
+    const kind = objectKinds.get(name) as AnyObjectKind
+    return toJsonSchema(specOf(kind, dialect), {
+      title: name,
+      description: kind.summary,
+      kind: name,
+    })
+  },
+  completed(name, dialect, document) {
+    const kind = objectKinds.get(name)
+    return kind === undefined ? document : complete(specOf(kind, dialect), document)
+  },
   filterKinds: () => [...filterKinds.keys()].sort(),
   filterKind(name) {
     const kind = filterKinds.get(name)
@@ -12,4 +51,8 @@ export const catalogue: Catalogue = {
     const schema = toJsonSchema(kind.spec, { title: kind.kind, description: kind.summary })
     return { description: kind.summary, schema, results: kind.results }
   },
+}
+
+function specOf(kind: AnyObjectKind, _dialect: 'v1' | 'v2'): AnyObjectKind['spec'] {
+  return kind.spec
 }

@@ -1,6 +1,9 @@
 import type { Asks } from '../actor/actor.js'
 import type { ConfigVersion } from './version.js'
 
+/** Which generation of Easegress a document speaks: 1.0, or the current one. */
+export type Dialect = 'v1' | 'v2'
+
 /** An object as the registry holds it. */
 export interface StoredObject {
   readonly name: string
@@ -13,6 +16,10 @@ export interface StoredObject {
   readonly version: number
   /** Of the write that created it. */
   readonly createdVersion: number
+  /** By which it was decoded. */
+  readonly dialect: Dialect
+  /** When it was created, in Unix milliseconds; 0 when that was not written down. */
+  readonly createdMs: number
 }
 
 /** `create`: must not exist. `update`: must exist with that kind. `apply`: whichever fits. */
@@ -24,6 +31,8 @@ export interface PutObject extends Asks<WriteResult> {
   /** Name from the URL, which the document must bear; null when the URL names none. */
   readonly name: string | null
   readonly text: string
+  /** Of the route by which it came; the document itself may say otherwise. */
+  readonly dialect: Dialect
   /** Refuse with VERSION_CONFLICT unless the object was last written at this version; null: any. */
   readonly ifMatch: number | null
   /** Check only, change nothing. */

@@ -352,7 +352,13 @@ export class DemoNode {
 
   put(demo: Demo, mode: PutMode = 'apply'): Promise<WriteResult> {
     const text = JSON.stringify(demo)
-    const more = { name: null, ifMatch: null, dryRun: false, requestId: newId() }
+    const more = {
+      name: null,
+      dialect: 'v1',
+      ifMatch: null,
+      dryRun: false,
+      requestId: newId(),
+    } as const
     return this.coordinator.ask({ type: 'put-object', mode, text, ...more }, 60_000)
   }
 

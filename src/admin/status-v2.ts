@@ -1,0 +1,66 @@
+import type { StatusByMember, StoredObject } from '../protocol/coordinator.js'
+import { ask, stamped } from './asking.js'
+import type { Handler } from './call.js'
+import type { Catalogue } from './catalogue.js'
+import { DEFAULT_NAMESPACE, shownV2 } from './object-v2.js'
+import { isDefaultNamespace, notFound } from './objects-v2.js'
+
+/** Where v2 keeps the status of servers and pipelines; controllers have theirs in `default`. */
+const TRAFFIC_NAMESPACE = `eg-traffic-${DEFAULT_NAMESPACE}`
+
+/** `<namespace>/<object>/<member>` → status. */
+export const listStatusV2: Handler = async (call) => {
+  call.query.expectOnly()
+  const [statuses, objects] = await Promise.all([
+    ask(call, { type: 'list-object-status' }),
+    ask(call, { type: 'list-objects' }),
+  ])
+  const { catalogue } = call.around
+  const entries = objects.value.flatMap((object) =>
+    entriesOf(catalogue, object, statuses.value[object.name] ?? {}),
+  )
+  return stamped(statuses, { type: 'map', entries: entries.sort(([a], [b]) => (a < b ? -1 : 1)) })
+}
+
+/** The same for one object. */
+export const getStatusV2: Handler = async (call) => {
+  call.query.expectOnly('namespace')
+  const name = call.params['name'] as string
+  if (!isDefaultNamespace(call)) throw notFound(name)
+  const [status, object] = await Promise.all([
+    ask(call, { type: 'get-object-status', name }),
+    ask(call, { type: 'get-object', name }),
+  ])
+  const entries = entriesOf(call.around.catalogue, object.value, status.value)
+  return stamped(status, { type: 'value', value: Object.fromEntries(entries) })
+}
+
+type Status = Readonly<Record<string, unknown>>
+
+function entriesOf(
+  catalogue: Catalogue,
+  object: StoredObject,
+  byMember: StatusByMember,
+): [key: string, status: unknown][] {
+  const isTraffic = catalogue.objectKind(object.kind)?.category !== 'BusinessController'
+  const namespace = isTraffic ? TRAFFIC_NAMESPACE : DEFAULT_NAMESPACE
+  return Object.entries(byMember).map(([member, status]) => {
+    const { timestamp, ...own } = flattened(object.name, status)
+    const shown = isTraffic
+      ? { spec: shownV2(catalogue, object), status: own, timestamp }
+      : { ...own, timestamp }
+    return [`${namespace}/${object.name}/${member}`, shown]
+  })
+}
+
+/** v2 has the statistics of a server beside its state, where v1 has them inside `status`. */
+function flattened(name: string, status: Status): Status {
+  const { status: statistics, topN, ...own } = status
+  if (typeof statistics !== 'object' || statistics === null) return status
+  const paths = Array.isArray(topN) ? topN.map(flattenedPath) : []
+  return { name, ...own, ...statistics, topN: paths }
+}
+
+function flattenedPath(entry: { readonly path?: unknown; readonly status?: object }): unknown {
+  return { path: entry.path, ...entry.status }
+}
