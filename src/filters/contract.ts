@@ -6,6 +6,7 @@ import type { NodePermits } from '../shared/permits.js'
 import type { Schema } from '../spec/schema.js'
 import type { Logger } from '../telemetry/log.js'
 import type { UpstreamClient } from '../upstream/contract.js'
+import type { Policies, PolicyUse } from './policies/kinds.js'
 
 /**
  * A filter at work in one pipeline of one worker. Never `async`, never throws on purpose; see
@@ -52,7 +53,12 @@ export interface FilterContext {
   nodeMs(): number
   readonly log: Logger
   readonly upstream: UpstreamClient
-  /** Compiles a text with `[[filter.NAME.req.…]]` variables; one that `templates(spec)` named. */
+  /** Resilience policies of the pipeline; none in v1. */
+  readonly policies: Policies
+  /**
+   * Compiles a text with `[[filter.NAME.req.…]]` variables; one that `templates(spec)` named. In v2
+   * texts have no such variables: they come out as they are.
+   */
   template(text: string): Template
   /** Words that every worker of the node sees; `key` is one of what `shared(spec)` named. */
   words(key: string): NodeWords
@@ -69,7 +75,17 @@ export interface FilterModule<S> {
   create(spec: S, context: FilterContext, previous: Filter | null): Filter | WrappingFilter
 }
 
-/** Everything known about a filter without its engine; one `kind.ts` each. */
+/**
+ * Everything known about a filter without its engine; one `kind.ts` each. A kind whose fields differ
+ * between the dialects has a `kind-v2.ts` as well, of the same `kind` name.
+ *
+ * In v2 a node of the flow may be in a namespace: `ex.request` and `ex.response` are then those of
+ * that namespace, and filters need not care, with three exceptions. `ex.response.isPresent` is false
+ * until some filter makes an answer: who adds to one calls `ex.response.ensure()` first, who needs
+ * one says so by a result. Outside DEFAULT `ex.request.isPresent` is false until a filter has filled
+ * it in. And who reads another namespace takes its number by `namespaceIndex(name)` when it is
+ * created, then `ex.requestIn(number)` and `ex.responseIn(number)`: null when there is none.
+ */
 export interface FilterKind<S = unknown> {
   readonly kind: string
   readonly summary: string
@@ -86,11 +102,13 @@ export interface FilterKind<S = unknown> {
   /** Every text of the spec in which template variables are replaced. */
   templates?(spec: S): readonly string[]
   /** Keys of the node-wide words the filter uses; equal keys of equal policies keep their state. */
-  shared?(spec: S): readonly string[]
+  shared?(spec: S, policies: Policies): readonly string[]
   /** The same for what needs more than a few words. */
-  areas?(spec: S): readonly AreaKey[]
+  areas?(spec: S, policies: Policies): readonly AreaKey[]
   /** Keys of permits that hold for the node and that no dying worker takes along. */
-  permits?(spec: S): readonly string[]
+  permits?(spec: S, policies: Policies): readonly string[]
+  /** Resilience policies that the spec names; they must be there. Only in v2. */
+  policies?(spec: S): readonly PolicyUse[]
   /** Keys of the statistics rows the filter fills, as they appear in its status. */
   stats?(spec: S): readonly string[]
   /** What the pipeline's status shows for the filter; null (the default): nothing. */

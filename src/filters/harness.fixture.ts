@@ -7,18 +7,21 @@ import { TimerWheel } from '../lib/timer-wheel.js'
 import {
   type CompiledPipeline,
   compilePipeline,
+  type FilterSpec,
   type LoadedKind,
   type PipelineSpec,
 } from '../pipeline/compile.js'
+import { compilePipelineV2, type PipelineSpecV2 } from '../pipeline/compile-v2.js'
 import type { Pipeline } from '../pipeline/pipeline.js'
 import { NodePermits, permitsBroker } from '../shared/permits.js'
-import { decodeDocument, formatProblems } from '../spec/document.js'
+import { type Dialect, decodeDocument, formatProblems } from '../spec/document.js'
 import { MemoryLogger } from '../telemetry/memory-log.js'
 import { HttpUpstreamClient } from '../upstream/client.js'
 import { SystemResolver } from '../upstream/resolver.js'
 import { until } from '../upstream/scripted-server.fixture.js'
-import type { FilterContext, FilterModule } from './contract.js'
-import { filterKinds } from './registry.js'
+import type { AnyFilterKind, FilterContext, FilterModule } from './contract.js'
+import { NO_POLICIES } from './policies/kinds.js'
+import { filterKinds, filterKindsV2 } from './registry.js'
 
 /** One request as a statistics row was told of it; `in` is what the client sends. */
 export interface Recorded {
@@ -46,24 +49,22 @@ export class Harness {
     return (this.#compiled as CompiledPipeline).pipeline
   }
 
-  /** The pipeline with these fields of an HTTPPipeline; one that was there before is retired. */
-  async use(yaml: string): Promise<void> {
+  /**
+   * The pipeline with these fields of an HTTPPipeline (v1) or a Pipeline (v2); one that was there
+   * before is retired.
+   */
+  async use(yaml: string, dialect: Dialect = 'v1'): Promise<void> {
     const before = this.#compiled
-    const spec = decodePipeline(yaml)
-    const kinds = new Map<string, LoadedKind>()
-    for (const { kind: name } of spec.filters) {
-      const kind = filterKinds.get(name)
-      if (kind === undefined) throw new Error(`no kind ${name}`)
-      kinds.set(name, { kind, module: (await kind.load()) as FilterModule<unknown> })
+    const context = ({ name }: FilterSpec): FilterContext => this.contextOf(name)
+    if (dialect === 'v1') {
+      const spec = decodePipeline(yaml, 'HTTPPipeline') as PipelineSpec
+      const kinds = await loaded(spec.filters, filterKinds)
+      this.#compiled = compilePipeline('demo', spec, kinds, context, before, this.log)
+    } else {
+      const spec = decodePipeline(yaml, 'Pipeline') as PipelineSpecV2
+      const kinds = await loaded(spec.filters, filterKindsV2)
+      this.#compiled = compilePipelineV2('demo', spec, kinds, context, before, this.log)
     }
-    this.#compiled = compilePipeline(
-      'demo',
-      spec,
-      kinds,
-      ({ name }) => this.contextOf(name),
-      before,
-      this.log,
-    )
     before?.pipeline.retire()
   }
 
@@ -108,6 +109,7 @@ export class Harness {
   contextOf(name: string): FilterContext {
     return {
       template: (text) => new Template([text]),
+      policies: NO_POLICIES,
       pipeline: 'demo',
       name,
       timers: this.timers,
@@ -154,27 +156,42 @@ export class Harness {
   }
 }
 
+async function loaded(
+  filters: readonly FilterSpec[],
+  kinds: ReadonlyMap<string, AnyFilterKind>,
+): Promise<Map<string, LoadedKind>> {
+  const engines = new Map<string, LoadedKind>()
+  for (const { kind: name } of filters) {
+    const kind = kinds.get(name)
+    if (kind === undefined) throw new Error(`no kind ${name}`)
+    engines.set(name, { kind, module: (await kind.load()) as FilterModule<unknown> })
+  }
+  return engines
+}
+
 /** Runs `test` with the pipeline of `yaml`, and sees that it leaves nothing behind. */
 export async function withPipeline(
   yaml: string,
   test: (harness: Harness) => Promise<void> | void,
+  dialect: Dialect = 'v1',
 ): Promise<void> {
   const harness = new Harness()
-  await harness.use(yaml)
+  await harness.use(yaml, dialect)
   await test(harness)
   await harness.close()
 }
 
-function decodePipeline(yaml: string): PipelineSpec {
-  const decoded = decodeDocument(`name: demo\nkind: HTTPPipeline\n${yaml}`, objectKinds)
+function decodePipeline(yaml: string, kind: string): unknown {
+  const decoded = decodeDocument(`name: demo\nkind: ${kind}\n${yaml}`, objectKinds)
   if (!decoded.ok) throw new Error(formatProblems(decoded.problems))
-  return decoded.object.spec as PipelineSpec
+  return decoded.object.spec
 }
 
 /** The problems of a pipeline with one filter of these fields, one line each; empty when fine. */
-export function problemsOf(kind: string, fields: string): string {
+export function problemsOf(kind: string, fields: string, dialect: Dialect = 'v1'): string {
   const indented = fields.replace(/^/gm, '  ')
-  const text = `name: demo\nkind: HTTPPipeline\nfilters:\n- name: it\n  kind: ${kind}\n${indented}\n`
+  const pipeline = dialect === 'v1' ? 'HTTPPipeline' : 'Pipeline'
+  const text = `name: demo\nkind: ${pipeline}\nfilters:\n- name: it\n  kind: ${kind}\n${indented}\n`
   const decoded = decodeDocument(text, objectKinds)
   return decoded.ok ? '' : formatProblems(decoded.problems)
 }

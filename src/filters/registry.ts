@@ -11,7 +11,7 @@ import { retryer } from './retryer/kind.js'
 import { timeLimiter } from './time-limiter/kind.js'
 import { validator } from './validator/kind.js'
 
-/** Every filter kind there is: one folder and one line each. */
+/** What an HTTPPipeline (v1) may hold: one folder and one line each. */
 const KINDS: readonly AnyFilterKind[] = [
   circuitBreaker,
   corsAdaptor,
@@ -26,6 +26,11 @@ const KINDS: readonly AnyFilterKind[] = [
   validator,
 ]
 
-export const filterKinds: ReadonlyMap<string, AnyFilterKind> = new Map(
-  KINDS.map((kind) => [kind.kind, kind]),
-)
+/** What a Pipeline or GlobalFilter (v2) may hold. */
+const KINDS_V2: readonly AnyFilterKind[] = [corsAdaptor, fallback, mock, rateLimiter, validator]
+
+const byName = (kinds: readonly AnyFilterKind[]): ReadonlyMap<string, AnyFilterKind> =>
+  new Map(kinds.map((kind) => [kind.kind, kind]))
+
+export const filterKinds = byName(KINDS)
+export const filterKindsV2 = byName(KINDS_V2)

@@ -12,9 +12,11 @@ import {
   SUSPENDED,
   WAITING,
 } from './exchange.js'
+import { DEFAULT, namespaceIndex } from './namespaces.js'
 
 class RecordingEngine implements Engine {
   readonly name = 'recording'
+  readonly data = null
   readonly log: string[] = []
 
   advance(_ex: Exchange, code: number): void {
@@ -190,4 +192,50 @@ it('reset leaves what a new exchange has, and the fields keep their order', () =
   ex.reset()
   expect(ex).toEqual(new Exchange())
   expect(Object.keys(ex)).toEqual(fields)
+})
+
+it('keeps a request and an answer for each namespace, and gives back what is left of them', () => {
+  const ex = new Exchange()
+  const [one, two] = [namespaceIndex('one'), namespaceIndex('two')]
+  ex.request.method = 'GET'
+  const { request, response } = ex
+  expect([ex.requestIn(DEFAULT), ex.responseIn(DEFAULT)]).toEqual([request, response])
+  expect([ex.requestIn(one), ex.responseIn(one), ex.pairs]).toEqual([null, null, null])
+  ex.useNamespace(one)
+  expect([ex.request.isPresent, ex.response.isPresent]).toEqual([false, false])
+  expect([ex.requestIn(DEFAULT), ex.requestIn(one), ex.responseIn(one)]).toEqual([
+    request,
+    null,
+    null,
+  ])
+  ex.request.method = 'PUT'
+  ex.response.ensure()
+  let cancelled = 0
+  ex.response.source = {
+    length: -1,
+    open: () => {},
+    pause: () => {},
+    resume: () => {},
+    cancel: () => {
+      cancelled += 1
+    },
+  }
+  const ofOne = ex.request
+  ex.useNamespace(two)
+  ex.useNamespace(DEFAULT)
+  expect([ex.request, ex.response]).toEqual([request, response])
+  expect(ex.requestIn(one)).toBe(ofOne)
+  expect(ex.responseIn(one)?.status).toBe(200)
+  ex.useNamespace(one)
+  ex.leaveNamespaces()
+  expect([ex.namespace, ex.pairs, cancelled]).toEqual([DEFAULT, null, 1])
+  expect(ex.request).toBe(request)
+  expect(ex.response).toBe(response)
+})
+
+it('numbers namespaces by name, the empty one being DEFAULT', () => {
+  expect([namespaceIndex(''), namespaceIndex('DEFAULT')]).toEqual([DEFAULT, DEFAULT])
+  const index = namespaceIndex('another')
+  expect(index).toBeGreaterThan(DEFAULT)
+  expect(namespaceIndex('another')).toBe(index)
 })

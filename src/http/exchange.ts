@@ -1,4 +1,5 @@
 import { HttpRequest, HttpResponse } from './message.js'
+import { DEFAULT, emptyPair, type MessagePair } from './namespaces.js'
 import { realIp } from './real-ip.js'
 
 /**
@@ -23,6 +24,8 @@ export type ExchangeState = 0 | 1 | 2 | 3 | 4
 /** What runs an exchange: a pipeline. */
 export interface Engine {
   readonly name: string
+  /** The `data` of a v2 Pipeline, as templates see it (`.data.PIPELINE`); null without. */
+  readonly data: Readonly<Record<string, unknown>> | null
   /** Goes on after the filter that waited, as if it had returned `code` now. */
   advance(ex: Exchange, code: number): void
   /** Gives up the inside of an open scope and goes on in its `leave`. */
@@ -76,12 +79,24 @@ export class Scope {
 const NO_SCOPES: readonly Scope[] = Object.freeze([])
 
 /**
- * One request and its answer. Exchanges keep one shape for life and may be used again: a late
+ * One request and its answer. `request` and `response` are those of the namespace that the running
+ * node of a flow is in (v2): filters read and write them and need not know. Every namespace keeps
+ * its two objects for life, so filters change them in place. In a namespace other than DEFAULT there
+ * is no request until a filter makes one (`request.isPresent`); in v2 there is no answer until a
+ * filter makes one (`response.isPresent`), and a client whose flow made none gets a 503.
+ *
+ * Exchanges keep one shape for life and may be used again: a late
  * callback is recognised by its ticket, never by the object.
  */
 export class Exchange {
-  readonly request = new HttpRequest()
-  readonly response = new HttpResponse()
+  request = new HttpRequest()
+  response = new HttpResponse()
+  /** Of `request` and `response`, by `namespaceIndex`. */
+  namespace = DEFAULT
+  /** All namespaces used so far, DEFAULT first; null until a flow uses a second one. */
+  pairs: MessagePair[] | null = null
+  /** What filters of a v2 flow left for templates under `.data`; null until one does. */
+  data: Map<string, unknown> | null = null
   state: ExchangeState = RUNNING
   /** Who answers; null once the client is gone or answered. */
   responder: Responder | null = null
@@ -117,6 +132,10 @@ export class Exchange {
   reset(): void {
     this.request.reset()
     this.response.reset()
+    // The engine left all other namespaces when the flow ended.
+    this.namespace = DEFAULT
+    this.pairs = null
+    this.data = null
     this.state = RUNNING
     this.responder = null
     this.engine = null
@@ -135,6 +154,50 @@ export class Exchange {
     this.resumedWith = SUSPENDED
     this.#ticket += 1
     this.#realIp = null
+  }
+
+  /** Makes `namespace` the active one: what `request` and `response` are from now on. */
+  useNamespace(namespace: number): void {
+    if (namespace === this.namespace) return
+    this.pairs ??= [{ namespace: DEFAULT, request: this.request, response: this.response }]
+    let pair = this.#pairOf(namespace)
+    if (pair === null) {
+      pair = emptyPair(namespace)
+      this.pairs.push(pair)
+    }
+    this.namespace = namespace
+    this.request = pair.request
+    this.response = pair.response
+  }
+
+  /** The request in a namespace, active or not; null when there is none. */
+  requestIn(namespace: number): HttpRequest | null {
+    const request =
+      namespace === this.namespace ? this.request : (this.#pairOf(namespace)?.request ?? null)
+    return request?.isPresent === true ? request : null
+  }
+
+  /** The answer in a namespace, active or not; null when there is none. */
+  responseIn(namespace: number): HttpResponse | null {
+    const response =
+      namespace === this.namespace ? this.response : (this.#pairOf(namespace)?.response ?? null)
+    return response?.isPresent === true ? response : null
+  }
+
+  /** The flow is over: back to DEFAULT; what came of the other namespaces is given back. */
+  leaveNamespaces(): void {
+    const pairs = this.pairs
+    if (pairs === null) return
+    this.useNamespace(DEFAULT)
+    this.pairs = null
+    for (const { namespace, response } of pairs) if (namespace !== DEFAULT) response.discard()
+  }
+
+  #pairOf(namespace: number): MessagePair | null {
+    if (this.pairs !== null) {
+      for (const pair of this.pairs) if (pair.namespace === namespace) return pair
+    }
+    return null
   }
 
   /** True when the client went away before the answer was complete. */
@@ -224,7 +287,8 @@ export class Exchange {
   get realIp(): string {
     if (this.#realIp === null) {
       const peer = this.responder === null ? '' : this.responder.peerAddress()
-      this.#realIp = realIp(this.request.headers, peer)
+      const request = this.pairs === null ? this.request : (this.pairs[0] as MessagePair).request
+      this.#realIp = realIp(request.headers, peer)
     }
     return this.#realIp
   }

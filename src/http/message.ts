@@ -22,6 +22,11 @@ export class HttpRequest {
   #path: string | null = null
   #pathChanged = false
 
+  /** False in a namespace in which no filter has made a request. */
+  get isPresent(): boolean {
+    return this.method !== ''
+  }
+
   reset(): void {
     this.method = ''
     this.rawPath = ''
@@ -55,6 +60,7 @@ export class HttpRequest {
 
 /** The answer while filters shape it. At most one of `body` and `source` is set. */
 export class HttpResponse {
+  /** 0: there is no answer yet; only in v2, where a filter has to make one. */
   status = 200
   readonly headers = new Headers()
   #body: Uint8Array | null = null
@@ -65,6 +71,16 @@ export class HttpResponse {
     this.headers.clear()
     this.#body = null
     this.#source = null
+  }
+
+  /** False while no filter of a v2 flow has made an answer. */
+  get isPresent(): boolean {
+    return this.status !== 0
+  }
+
+  /** For a filter that adds to an answer: makes an empty one (200) where there is none. */
+  ensure(): void {
+    if (this.status === 0) this.status = 200
   }
 
   /** Forgets all that was set, and gives a stream back to where it came from. */

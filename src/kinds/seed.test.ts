@@ -145,10 +145,10 @@ it('takes the pipeline with more filters', () => {
 })
 
 it('tells the admin API what kinds there are', () => {
-  expect(catalogue.objectKinds()).toEqual(['HTTPPipeline', 'HTTPServer'])
-  expect(catalogue.filterKinds()).toEqual([...filterKinds.keys()].sort())
-  expect(catalogue.filterKind('Nothing')).toBeNull()
-  expect(catalogue.filterKind('Mock')).toMatchObject({
+  expect(catalogue.objectKinds()).toEqual(['HTTPPipeline', 'HTTPServer', 'Pipeline'])
+  expect(catalogue.filterKinds('v1')).toEqual([...filterKinds.keys()].sort())
+  expect(catalogue.filterKind('Nothing', 'v1')).toBeNull()
+  expect(catalogue.filterKind('Mock', 'v1')).toMatchObject({
     description: 'Answers requests itself, by rules on the path.',
     schema: { title: 'Mock', required: ['rules'] },
     results: ['mocked'],

@@ -97,6 +97,10 @@ export interface ObjectKind<S = unknown> {
   readonly summary: string
   /** All fields but `name` and `kind`. */
   readonly spec: Schema<S>
+  /** The same as v2 writes them, where that differs; see `KindSchemas`. */
+  readonly specV2?: Schema<S>
+  looksLikeV2?(fields: Readonly<Record<string, unknown>>): boolean
+  readonly isV2Only?: boolean
   /** Names of other objects that it needs to work. */
   references?(spec: S): readonly ObjectReference[]
   shared(spec: S, name: string): SharedKeys

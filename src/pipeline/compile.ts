@@ -5,6 +5,8 @@ import type {
   FilterModule,
   WrappingFilter,
 } from '../filters/contract.js'
+import { NO_POLICIES } from '../filters/policies/kinds.js'
+import { DEFAULT } from '../http/namespaces.js'
 import type { Logger } from '../telemetry/log.js'
 import { END, type Node, Pipeline, STOP } from './pipeline.js'
 import { CAPTURED_BODY_BYTES, VariableTable } from './variables.js'
@@ -36,8 +38,8 @@ export interface LoadedKind {
   readonly module: FilterModule<unknown>
 }
 
-/** What the caller provides for each filter; `template` is the compiler's own. */
-export type ContextOf = (filter: FilterSpec) => Omit<FilterContext, 'template'>
+/** What the caller provides for each filter; the rest is the compiler's own. */
+export type ContextOf = (filter: FilterSpec) => Omit<FilterContext, 'template' | 'policies'>
 
 /** The flow in force: as written, or all filters in their order. */
 export function effectiveFlow(spec: PipelineSpec): readonly FlowSpec[] {
@@ -67,6 +69,7 @@ export function compilePipeline(
     const { kind, module } = kinds.get(filterSpec.kind) as LoadedKind
     const context = Object.freeze({
       ...contextOf(filterSpec),
+      policies: NO_POLICIES,
       template: (text: string) => variables.compile(text),
     })
     const before = previous?.inherit(filterSpec.name, filterSpec.kind) ?? null
@@ -82,6 +85,7 @@ export function compilePipeline(
       name: filterSpec.name,
       filter: kind.wraps ? null : (filter as Filter),
       wrapping: kind.wraps ? (filter as WrappingFilter) : null,
+      namespace: DEFAULT,
       jump: jumpTable(flow, at, kind.results),
       requestBodyBytes: isCaptured
         ? Math.max(requestBodyBytes, CAPTURED_BODY_BYTES)
@@ -102,10 +106,13 @@ interface Made {
 }
 
 /** When one cannot be made, those before it give back what they hold. */
-function createAll(flow: readonly FlowSpec[], create: (step: FlowSpec) => Made): Made[] {
-  const made: Made[] = []
+export function createAll<S, M extends { readonly filter: Filter | WrappingFilter }>(
+  specs: readonly S[],
+  create: (spec: S) => M,
+): M[] {
+  const made: M[] = []
   try {
-    for (const step of flow) made.push(create(step))
+    for (const spec of specs) made.push(create(spec))
     return made
   } catch (thrown) {
     for (const { filter } of made) filter.retire?.()

@@ -1,6 +1,7 @@
 import type { Filter, WrappingFilter } from '../filters/contract.js'
 import { type Exchange, OK, type Scope, UNCHANGED } from '../http/exchange.js'
 import { FakeClient, type FakeRequest } from '../http/fake-client.fixture.js'
+import { DEFAULT } from '../http/namespaces.js'
 import { MemoryLogger } from '../telemetry/memory-log.js'
 import { END, type Node, Pipeline, STOP } from './pipeline.js'
 
@@ -75,6 +76,7 @@ export function node(filter: Step | Wrap, extra: Extra = {}): Node {
     name: filter.name,
     filter: filter instanceof Step ? filter : null,
     wrapping: filter instanceof Wrap ? filter : null,
+    namespace: DEFAULT,
     jump: to,
     requestBodyBytes: 0,
     needsRequestBody: null,

@@ -22,6 +22,8 @@ import { CAPTURED_BODY_BYTES, type Captures } from './variables.js'
 export const END = -1
 /** No `jumpIf` entry for the result: the flow stops and the result is handed up. */
 export const STOP = -2
+/** As END, before the last node was through: what a GlobalFilter (v2) tells apart. */
+export const EARLY = -5
 
 /** One step of a flow, compiled. */
 export interface Node {
@@ -29,7 +31,9 @@ export interface Node {
   readonly name: string
   readonly filter: Filter | null
   readonly wrapping: WrappingFilter | null
-  /** By result code: index of the next node, END or STOP. */
+  /** Of the request and answer it works on; DEFAULT in v1. */
+  readonly namespace: number
+  /** By result code: index of the next node, END, EARLY or STOP. */
   readonly jump: readonly number[]
   /** Bytes up to which the request (response) body must be whole first; 0 streams. */
   readonly requestBodyBytes: number
@@ -49,6 +53,15 @@ const HANDLE = 0
 const LEAVE = 1
 const COLLECT = 2
 
+/** What v1 pipelines do not have. */
+export interface PipelineOptions {
+  /** There is no answer until a filter makes one; without, the client gets a 503. */
+  readonly startsEmpty?: boolean
+  readonly data?: Readonly<Record<string, unknown>>
+  /** All filters to be closed in the end; those of the nodes unless given. */
+  readonly filters?: readonly (Filter | WrappingFilter)[]
+}
+
 /**
  * A compiled flow and the loop that runs exchanges through it. The caller pins it for each
  * exchange (`start`) and unpins at its end, so that filters are retired only when nobody is inside.
@@ -56,16 +69,28 @@ const COLLECT = 2
 export class Pipeline implements Engine {
   readonly name: string
   readonly nodes: readonly Node[]
+  readonly data: Readonly<Record<string, unknown>> | null
   /** Exchanges that ended in a 500 because something threw. */
   failures = 0
   readonly #log: Logger
+  readonly #startsEmpty: boolean
+  readonly #filters: readonly (Filter | WrappingFilter)[]
   #pins = 0
   #retired = false
 
-  constructor(name: string, nodes: readonly Node[], log: Logger) {
+  constructor(
+    name: string,
+    nodes: readonly Node[],
+    log: Logger,
+    { startsEmpty = false, data, filters }: PipelineOptions = {},
+  ) {
     this.name = name
     this.nodes = nodes
+    this.data = data ?? null
     this.#log = log
+    this.#startsEmpty = startsEmpty
+    this.#filters =
+      filters ?? nodes.map((node) => (node.filter ?? node.wrapping) as Filter | WrappingFilter)
   }
 
   get pinCount(): number {
@@ -77,6 +102,7 @@ export class Pipeline implements Engine {
     this.#pins += 1
     ex.engine = this
     ex.pc = 0
+    if (this.#startsEmpty) ex.response.status = 0
     this.#guarded(ex, this.nodes.length === 0 ? END : 0)
   }
 
@@ -94,14 +120,14 @@ export class Pipeline implements Engine {
   }
 
   #closeFilters(): void {
-    for (const node of this.nodes) {
+    for (const filter of this.#filters) {
       try {
-        node.filter?.retire?.()
-        node.wrapping?.retire?.()
+        filter.retire?.()
       } catch (thrown) {
+        const node = this.nodes.find((each) => each.filter === filter || each.wrapping === filter)
         this.#log.error('filter failed to close', {
           pipeline: this.name,
-          filter: node.name,
+          filter: node === undefined ? '' : node.name,
           thrown,
         })
       }
@@ -133,6 +159,7 @@ export class Pipeline implements Engine {
     })
     if (ex.state === DONE || ex.state === ABORTED || ex.engine !== this) return
     const sent = ex.state === RESPONDING
+    ex.leaveNamespaces()
     if (!sent) {
       // First, as wrapping filters that are given up may have fields for it.
       ex.response.discard()
@@ -185,6 +212,7 @@ export class Pipeline implements Engine {
   #step(ex: Exchange, at: number): number {
     const node = this.nodes[at] as Node
     ex.pc = at
+    if (node.namespace !== ex.namespace) ex.useNamespace(node.namespace)
     if (node.requestBodyBytes !== 0 && node.needsRequestBody?.(ex) !== false) {
       if (this.#collectRequest(ex, node.requestBodyBytes)) return AWAY
     }
@@ -242,7 +270,7 @@ export class Pipeline implements Engine {
     return AWAY
   }
 
-  /** The flow reached its end (`how`: END or STOP): innermost scope first. */
+  /** The flow reached its end (`how`: END, EARLY or STOP): innermost scope first. */
   #leaveScopes(ex: Exchange, how: number): number {
     const { scopes } = ex
     // Asked first: an index of -1 is looked up by name, in the runtime.
@@ -252,7 +280,7 @@ export class Pipeline implements Engine {
     ex.pc = scope.node
     ex.phase = LEAVE
     const wrapping = (this.nodes[scope.node] as Node).wrapping as WrappingFilter
-    return this.#returned(ex, wrapping.leave(ex, scope, how === END ? OK : 1))
+    return this.#returned(ex, wrapping.leave(ex, scope, how === STOP ? 1 : OK))
   }
 
   #left(ex: Exchange, code: number): number {
@@ -315,6 +343,7 @@ export class Pipeline implements Engine {
 
   /** Ends the flow with an answer of the engine's own; no scope is asked. */
   endWith(ex: Exchange, status: number, message: string): void {
+    ex.leaveNamespaces()
     ex.respond(status, Buffer.from(message))
     ex.response.headers.set('content-type', 'text/plain; charset=utf-8')
     this.#abandon(ex, 0, status)
@@ -325,6 +354,7 @@ export class Pipeline implements Engine {
   aborted(ex: Exchange): void {
     ex.state = ABORTED
     this.#abandon(ex, 0, CLIENT_GONE)
+    ex.leaveNamespaces()
     ex.response.discard()
   }
 
@@ -353,6 +383,8 @@ export class Pipeline implements Engine {
   }
 
   #finish(ex: Exchange): void {
+    if (ex.pairs !== null) ex.leaveNamespaces()
+    if (!ex.response.isPresent) ex.response.status = 503
     ex.state = RESPONDING
     ex.responder?.send(ex)
   }

@@ -1,5 +1,11 @@
 import { expect, it } from 'vitest'
-import { type DocumentOptions, decodeDocument, formatProblems } from './document.js'
+import {
+  type DocumentOptions,
+  decodeDocument,
+  formatProblems,
+  type KindSchemas,
+  VERSION_V2,
+} from './document.js'
 import * as s from './schema.js'
 
 const doc = ''
@@ -254,11 +260,40 @@ it('warns of unknown fields when asked to', () => {
   })
 })
 
-it('drops metadata that the caller names', () => {
-  const text = 'name: a\nkind: HTTPServer\nport: 1\nversion: v2'
+it('drops the metadata of v2, which v1 does not have', () => {
+  const text = 'name: a\nkind: HTTPServer\nport: 1\nversion: x\nlabels: {a: b}\ncreatedAt: now'
   expect(report(text)).toMatch(/version: there is no such field/)
-  const decoded = decodeDocument(text, KINDS, { metadata: ['version'] })
+  const decoded = decodeDocument(text, KINDS, { dialect: 'v2' })
   expect(decoded).toMatchObject({ ok: true, object: { spec: { port: 1 } } })
+  const inText = decodeDocument(text.replace(': x', ': easegress.megaease.com/v2'), KINDS)
+  expect(inText).toEqual(decoded)
+  const wrong = decodeDocument(text.replace('{a: b}', '[a]'), KINDS, { dialect: 'v2' })
+  expect(wrong).toMatchObject({ ok: false, problems: [{ path: 'labels' }] })
+})
+
+it.each<[name: string, text: string, options: DocumentOptions, dialect: string]>([
+  ['a kind of v1 alone', 'kind: Old\na: 1', {}, 'a'],
+  ['a kind of v2 alone, by whatever route', 'kind: New\nb: 1\nversion: x', {}, 'b'],
+  ['one of both', 'kind: Both\na: 1', {}, 'a'],
+  ['one of both over v2', 'kind: Both\nb: 1', { dialect: 'v2' }, 'b'],
+  ['one of both that says v2', `kind: Both\nb: 1\nversion: ${VERSION_V2}`, {}, 'b'],
+  ['one of both that looks like v2', 'kind: Both\nb: 1\nlabels: {}', {}, 'b'],
+])('reads %s in its dialect', (_name, text, options, field) => {
+  const [a, b] = ['a', 'b'].map((name) => s.object({ [name]: s.integer({ doc }) }))
+  const kinds = new Map<string, KindSchemas>([
+    ['Old', { spec: a as s.Schema<unknown> }],
+    ['New', { spec: b as s.Schema<unknown>, isV2Only: true }],
+    [
+      'Both',
+      {
+        spec: a as s.Schema<unknown>,
+        specV2: b as s.Schema<unknown>,
+        looksLikeV2: (fields) => 'b' in fields,
+      },
+    ],
+  ])
+  const decoded = decodeDocument(`name: it\n${text}`, kinds, options)
+  expect(decoded).toMatchObject({ ok: true, object: { spec: { [field]: 1 } } })
 })
 
 it('answers hostile documents soon and in few lines', () => {

@@ -1,6 +1,6 @@
 import { type Decoded, type DecodeOptions, decode } from './decode.js'
 import { type Finding, type Problem, problemAt } from './problem.js'
-import { object, type Schema, string, urlName } from './schema.js'
+import { map, object, type Schema, string, urlName } from './schema.js'
 import { didYouMean, shown } from './wording.js'
 import { parseYaml, type YamlDocument, type YamlOptions } from './yaml.js'
 
@@ -8,17 +8,40 @@ export { formatProblems, type Problem } from './problem.js'
 
 /** What kinds there are; a Map of what `kind.ts` files define will do. */
 export interface KindLookup {
-  /** `spec` describes an object: all fields but `name` and `kind`. */
-  get(kind: string): { readonly spec: Schema<unknown> } | undefined
+  get(kind: string): KindSchemas | undefined
   keys(): Iterable<string>
+}
+
+/** v1: the format of Easegress 1.0. v2: that of current releases. */
+export type Dialect = 'v1' | 'v2'
+
+/** What the `version` of an object says that is written in v2. */
+export const VERSION_V2 = 'easegress.megaease.com/v2'
+
+export interface KindSchemas {
+  /** Describes an object: all fields but `name` and `kind`, and the metadata of v2. */
+  readonly spec: Schema<unknown>
+  /** The same in v2, where that differs. */
+  readonly specV2?: Schema<unknown>
+  /** Where both differ: whether fields that came as v1 are those of v2 after all. */
+  looksLikeV2?(fields: Readonly<Record<string, unknown>>): boolean
+  /** Exists in v2 alone. */
+  readonly isV2Only?: boolean
+}
+
+/** Fields of every object, filter and policy of v2 that belong to no spec: taken and dropped. */
+export const METADATA_V2 = {
+  version: string({ doc: `Format of the text; here ${VERSION_V2}.`, optional: true }),
+  labels: map(string({ doc: '' }), { doc: 'Notes for people and tools.', optional: true }),
+  createdAt: string({ doc: 'When it was made; informational.', optional: true }),
 }
 
 export interface DocumentOptions extends DecodeOptions, YamlOptions {
   /**
-   * Top-level fields beside `name` and `kind` that belong to no spec (v2 has `version`): taken and
-   * dropped. None unless said otherwise.
+   * In which dialect the text is written unless it says otherwise: its `version` is VERSION_V2, or
+   * (of a kind that differs) it has fields that only v2 has. Default v1.
    */
-  readonly metadata?: readonly string[]
+  readonly dialect?: Dialect
 }
 
 /** One object as a document describes it; deeply frozen. */
@@ -77,15 +100,22 @@ function decodeValue(
     return { ok: false, problems: [{ path: [], message, expected: EXPECTED, got }] }
   }
   const { name, kind, ...own } = value as Record<string, unknown>
-  for (const field of options.metadata ?? []) delete own[field]
-  const head = decode(HEAD, { name, kind })
   const known = typeof kind === 'string' ? kinds.get(kind) : undefined
+  const isV2 = dialectOf(own, known, options) === 'v2'
+  const asides: Record<string, unknown> = {}
+  if (isV2) {
+    for (const field of Object.keys(METADATA_V2)) {
+      asides[field] = own[field]
+      delete own[field]
+    }
+  }
+  const head = decode(HEAD, { name, kind, ...asides })
   const problems = [...(head.ok ? [] : head.problems)]
   if (known === undefined) {
     if (typeof kind === 'string') problems.push(unknownKind(kind, kinds))
     return { ok: false, problems }
   }
-  const spec = decode(known.spec, own, options)
+  const spec = decode((isV2 ? known.specV2 : undefined) ?? known.spec, own, options)
   if (!spec.ok) problems.push(...spec.problems)
   if (!head.ok || !spec.ok) return { ok: false, problems }
   const object = Object.freeze({ kind: head.value.kind, name: head.value.name, spec: spec.value })
@@ -98,7 +128,17 @@ const HEAD = object({
     doc: 'Decides which other fields there are.',
     expected: 'the kind of the object',
   }),
+  ...METADATA_V2,
 })
+
+function dialectOf(
+  fields: Readonly<Record<string, unknown>>,
+  kind: KindSchemas | undefined,
+  options: DocumentOptions,
+): Dialect {
+  if (options.dialect === 'v2' || fields['version'] === VERSION_V2) return 'v2'
+  return kind?.isV2Only === true || kind?.looksLikeV2?.(fields) === true ? 'v2' : 'v1'
+}
 
 function unknownKind(kind: string, kinds: KindLookup): Finding {
   const known = [...kinds.keys()]

@@ -82,6 +82,7 @@ export class Finisher {
     place: Place | null,
   ): Container {
     const { [node.tag]: kind, name, ...own } = members
+    for (const aside of node.head.keys()) delete own[aside]
     const tagged: Container = { [node.tag]: kind, name, spec: own }
     if (refused?.has('name')) hide(tagged, 'name')
     const member = refused?.has(node.tag) ? undefined : node.kinds.get(kind as string)

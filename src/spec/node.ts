@@ -64,7 +64,7 @@ export interface UnionNode extends Common {
   readonly type: 'union'
   readonly tag: string
   readonly kinds: ReadonlyMap<string, ObjectNode>
-  /** The tag and `name`, which every member has beside its own fields. */
+  /** The tag, `name` and metadata, which every member has beside its own fields. */
   readonly head: ReadonlyMap<string, SchemaNode>
 }
 

@@ -290,6 +290,11 @@ export function object(
   })
 }
 
+export interface TaggedOptions {
+  /** Fields that every member may have and that are not kept: v2 has `version` and `labels`. */
+  readonly metadata?: Fields
+}
+
 /** What `taggedUnion` decodes to: the head apart, so that `spec` is what the kind's schema says. */
 export type Tagged<K extends Readonly<Record<string, Schema<object>>>> = {
   [N in keyof K & string]: {
@@ -307,9 +312,10 @@ export type Tagged<K extends Readonly<Record<string, Schema<object>>>> = {
 export function taggedUnion<const K extends Readonly<Record<string, Schema<object>>>>(
   tag: 'kind',
   kinds: K,
-  options: NestedDoc = {},
+  options: NestedDoc & TaggedOptions = {},
 ): Schema<Tagged<K>> {
-  const { doc = '' } = options
+  const { doc = '', metadata = {} } = options
+  const asides = new Map(Object.entries(metadata).map(([key, field]) => [key, nodeOf(field)]))
   const members = new Map(Object.entries(kinds).map(([kind, own]) => [kind, objectNodeOf(own)]))
   const name = nodeOf(urlName({ doc: 'Unique among its neighbours.' }))
   const names = [...members.keys()]
@@ -317,9 +323,15 @@ export function taggedUnion<const K extends Readonly<Record<string, Schema<objec
     new Map([
       ['name', name],
       [tag, nodeOf(oneOf(kind, { doc: 'Decides which other fields there are.' }))],
+      ...asides,
     ])
   const zods = [...members].map(([kind, own]) =>
-    z.strictObject({ name: zodOf(name), [tag]: z.literal(kind), ...shapeOf(own.fields) }),
+    z.strictObject({
+      name: zodOf(name),
+      [tag]: z.literal(kind),
+      ...shapeOf(asides),
+      ...shapeOf(own.fields),
+    }),
   )
   const [first, ...rest] = zods
   assert(first !== undefined, 'a tagged union needs a kind')

@@ -1,6 +1,7 @@
+import { NO_POLICIES } from '../../filters/policies/kinds.js'
 import { filterKinds } from '../../filters/registry.js'
 import { checkFlow, checkNames, checkTemplates } from '../../pipeline/check.js'
-import type { FilterSpec, PipelineSpec } from '../../pipeline/compile.js'
+import type { PipelineSpec } from '../../pipeline/compile.js'
 import {
   checked,
   list,
@@ -12,7 +13,7 @@ import {
   urlName,
 } from '../../spec/schema.js'
 import { defineObjectKind } from '../contract.js'
-import { filterKey } from './keys.js'
+import { filterKeys, filterStatuses } from '../filter-keys.js'
 
 const filterSchemas = Object.fromEntries(
   [...filterKinds.values()].map((kind) => [kind.kind, kind.spec]),
@@ -39,39 +40,14 @@ const spec: Schema<Spec> = checked(
   (pipeline) => checkTemplates(pipeline, filterKinds),
 )
 
-function keysOf(
-  filters: readonly FilterSpec[],
-  name: string,
-  which: 'shared' | 'permits' | 'stats',
-): string[] {
-  return filters.flatMap((filter) => {
-    const keys = filterKinds.get(filter.kind)?.[which]?.(filter.spec) ?? []
-    return keys.map((key) => filterKey(name, filter.name, key))
-  })
-}
-
 export const httpPipeline = defineObjectKind<Spec>({
   kind: 'HTTPPipeline',
   category: 'pipeline',
   summary: 'Runs requests through an ordered set of filters.',
   spec,
-  shared: (pipeline, name) => ({
-    words: keysOf(pipeline.filters, name, 'shared'),
-    areas: pipeline.filters.flatMap((filter) => {
-      const areas = filterKinds.get(filter.kind)?.areas?.(filter.spec) ?? []
-      return areas.map(({ key, bytes }) => ({ key: filterKey(name, filter.name, key), bytes }))
-    }),
-    caps: [],
-    permits: keysOf(pipeline.filters, name, 'permits'),
-    stats: keysOf(pipeline.filters, name, 'stats'),
-  }),
+  shared: (pipeline, name) => filterKeys(filterKinds, name, pipeline.filters, NO_POLICIES),
   status: (pipeline, name, view) => ({
-    filters: Object.fromEntries(
-      pipeline.filters.map((filter) => {
-        const stat = (key: string): unknown => view.httpStat(filterKey(name, filter.name, key))
-        return [filter.name, filterKinds.get(filter.kind)?.status?.(filter.spec, stat) ?? null]
-      }),
-    ),
+    filters: filterStatuses(filterKinds, name, pipeline.filters, view),
   }),
   async load(pipeline) {
     const { moduleFor } = await import('./http-pipeline.js')

@@ -1,0 +1,50 @@
+import type { AnyFilterKind } from '../filters/contract.js'
+import type { Policies } from '../filters/policies/kinds.js'
+import type { FilterSpec } from '../pipeline/compile.js'
+import type { SharedKeys, StatusView } from './contract.js'
+
+type Kinds = ReadonlyMap<string, AnyFilterKind>
+
+/** Key of shared memory that a filter of a pipeline uses; `key` is the filter kind's own. */
+export function filterKey(pipeline: string, filter: string, key: string): string {
+  return `pipeline/${pipeline}/${filter}/${key}`
+}
+
+/** Shared memory that the filters of a pipeline need. */
+export function filterKeys(
+  kinds: Kinds,
+  pipeline: string,
+  filters: readonly FilterSpec[],
+  policies: Policies,
+): Required<SharedKeys> {
+  const named = (which: 'shared' | 'permits' | 'stats'): string[] =>
+    filters.flatMap(({ name, kind, spec }) => {
+      const keys = kinds.get(kind)?.[which]?.(spec, policies) ?? []
+      return keys.map((key) => filterKey(pipeline, name, key))
+    })
+  return {
+    words: named('shared'),
+    areas: filters.flatMap(({ name, kind, spec }) => {
+      const areas = kinds.get(kind)?.areas?.(spec, policies) ?? []
+      return areas.map(({ key, bytes }) => ({ key: filterKey(pipeline, name, key), bytes }))
+    }),
+    caps: [],
+    permits: named('permits'),
+    stats: named('stats'),
+  }
+}
+
+/** Statuses of the filters of a pipeline by name; null for those that have none. */
+export function filterStatuses(
+  kinds: Kinds,
+  pipeline: string,
+  filters: readonly FilterSpec[],
+  view: StatusView,
+): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(
+    filters.map(({ name, kind, spec }) => {
+      const stat = (key: string): unknown => view.httpStat(filterKey(pipeline, name, key))
+      return [name, kinds.get(kind)?.status?.(spec, stat) ?? null]
+    }),
+  )
+}
