@@ -31,6 +31,9 @@ class RecordingEngine implements Engine {
   aborted(): void {
     this.log.push('aborted')
   }
+  giveUp(): void {
+    this.log.push('give up')
+  }
   unpin(): void {
     this.log.push('unpin')
   }

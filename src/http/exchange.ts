@@ -14,6 +14,9 @@ export const RERUN = -2
 /** From `leave`: hand the result of the inside on as it is; it does not jump a second time. */
 export const UNCHANGED = -3
 
+/** Why a flow is given up: see `WrappingFilter.cancel`. */
+const TIMED_OUT = 408
+
 export const RUNNING = 0
 export const WAITING = 1
 export const RESPONDING = 2
@@ -34,6 +37,8 @@ export interface Engine {
   failed(ex: Exchange, thrown: unknown): void
   /** The client is gone. */
   aborted(ex: Exchange): void
+  /** The flow of `ex` is given up for the reason `status`; it is back in the one that called it. */
+  giveUp(ex: Exchange, status: number): void
   /** The exchange is over; what was pinned for it may go. */
   unpin(): void
 }
@@ -78,6 +83,27 @@ export class Scope {
 
 const NO_SCOPES: readonly Scope[] = Object.freeze([])
 
+/** A flow that waits until another one, called by its filter at `pc`, has ended. */
+export class Frame {
+  readonly engine: Engine | null
+  readonly pc: number
+  readonly phase: number
+  readonly scopes: Scope[]
+  readonly captured: (string | null)[] | null
+  readonly outer: Frame | null
+  /** The call is on the stack: what it comes to is then only noted. */
+  isCalling = true
+
+  constructor(ex: Exchange) {
+    this.engine = ex.engine
+    this.pc = ex.pc
+    this.phase = ex.phase
+    this.scopes = ex.scopes
+    this.captured = ex.captured
+    this.outer = ex.outer
+  }
+}
+
 /**
  * One request and its answer. `request` and `response` are those of the namespace that the running
  * node of a flow is in (v2): filters read and write them and need not know. Every namespace keeps
@@ -109,6 +135,10 @@ export class Exchange {
   phase = 0
   /** Open wrapping filters, innermost last. Shared and empty until the first opens. */
   scopes: Scope[] = NO_SCOPES as Scope[]
+  /** The flow that called the one it is in, through Bridge; null in all others. */
+  outer: Frame | null = null
+  /** How many calls and aggregations it is inside of; see `FLOW_DEPTH_MAX`. */
+  depth = 0
   /** Values of template variables, by index in the pipeline's table; null without templates. */
   captured: (string | null)[] | null = null
   /** The filter that waits, to be told of an abort. */
@@ -143,6 +173,8 @@ export class Exchange {
     this.pc = 0
     this.phase = 0
     this.scopes = NO_SCOPES as Scope[]
+    this.outer = null
+    this.depth = 0
     this.captured = null
     this.waiting = null
     this.holder = null
@@ -246,9 +278,39 @@ export class Exchange {
    * the exchange waits no more, or waits outside.
    */
   interrupt(scope: Scope): boolean {
-    if (this.state !== WAITING || !this.scopes.includes(scope)) return false
+    if (this.state !== WAITING) return false
+    if (!this.scopes.includes(scope)) {
+      let frame = this.outer
+      while (frame !== null && !frame.scopes.includes(scope)) frame = frame.outer
+      if (frame === null) return false
+      while (!this.scopes.includes(scope)) (this.engine as Engine).giveUp(this, TIMED_OUT)
+    }
     ;(this.engine as Engine).interrupt(this, scope)
     return true
+  }
+
+  /** Puts the flow it is in aside for another one. For engines. */
+  enterFlow(engine: Engine): Frame {
+    const frame = new Frame(this)
+    this.outer = frame
+    this.depth += 1
+    this.engine = engine
+    this.pc = 0
+    this.scopes = NO_SCOPES as Scope[]
+    this.captured = null
+    return frame
+  }
+
+  /** Back to the flow that was put aside last. For engines. */
+  leaveFlow(): void {
+    const frame = this.outer as Frame
+    this.outer = frame.outer
+    this.depth -= 1
+    this.engine = frame.engine
+    this.pc = frame.pc
+    this.phase = frame.phase
+    this.scopes = frame.scopes
+    this.captured = frame.captured
   }
 
   /** Opens a scope for the wrapping filter at `node`. */

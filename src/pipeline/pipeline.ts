@@ -6,6 +6,7 @@ import {
   DONE,
   type Engine,
   type Exchange,
+  type Frame,
   OK,
   RERUN,
   RESPONDING,
@@ -15,6 +16,7 @@ import {
   UNCHANGED,
   WAITING,
 } from '../http/exchange.js'
+import type { Flow } from '../http/flow.js'
 import type { Logger } from '../telemetry/log.js'
 import { CAPTURED_BODY_BYTES, type Captures } from './variables.js'
 
@@ -66,7 +68,7 @@ export interface PipelineOptions {
  * A compiled flow and the loop that runs exchanges through it. The caller pins it for each
  * exchange (`start`) and unpins at its end, so that filters are retired only when nobody is inside.
  */
-export class Pipeline implements Engine {
+export class Pipeline implements Engine, Flow {
   readonly name: string
   readonly nodes: readonly Node[]
   readonly data: Readonly<Record<string, unknown>> | null
@@ -104,6 +106,22 @@ export class Pipeline implements Engine {
     ex.pc = 0
     if (this.#startsEmpty) ex.response.status = 0
     this.#guarded(ex, this.nodes.length === 0 ? END : 0)
+  }
+
+  /**
+   * Runs `ex` in the middle of another flow, for the filter that runs there now: it has asked for
+   * a ticket and returns SUSPENDED after this. Its flow goes on when this one has ended, whatever
+   * the result; when the exchange itself comes to an end in here, it does not. Never throws.
+   */
+  call(ex: Exchange): void {
+    this.#pins += 1
+    const frame = ex.enterFlow(this)
+    this.#guarded(ex, this.nodes.length === 0 ? END : 0)
+    frame.isCalling = false
+    // Ended at once: the loop of the caller, which is on the stack, goes on.
+    if (ex.engine === frame.engine && ex.outer === frame.outer && ex.state === RUNNING) {
+      ex.looping = true
+    }
   }
 
   /** The exchange is over. */
@@ -165,7 +183,7 @@ export class Pipeline implements Engine {
       ex.response.discard()
       ex.respond(500)
     }
-    this.#abandon(ex, 0, 500)
+    this.#abandonAll(ex, 500)
     if (sent) ex.responder?.cut(ex)
     else this.#finishLast(ex)
   }
@@ -346,16 +364,29 @@ export class Pipeline implements Engine {
     ex.leaveNamespaces()
     ex.respond(status, Buffer.from(message))
     ex.response.headers.set('content-type', 'text/plain; charset=utf-8')
-    this.#abandon(ex, 0, status)
+    this.#abandonAll(ex, status)
     this.#finish(ex)
   }
 
   /** The client is gone: whoever works for `ex` gives back what it holds. */
   aborted(ex: Exchange): void {
     ex.state = ABORTED
-    this.#abandon(ex, 0, CLIENT_GONE)
+    this.#abandonAll(ex, CLIENT_GONE)
     ex.leaveNamespaces()
     ex.response.discard()
+  }
+
+  /** Called where another flow is inside of this one, which is to be given up too. */
+  giveUp(ex: Exchange, status: number): void {
+    this.#abandon(ex, 0, status)
+    ex.leaveFlow()
+    this.unpin()
+  }
+
+  /** This flow, and those that called it. */
+  #abandonAll(ex: Exchange, status: number): void {
+    while (ex.outer !== null) (ex.engine as Engine).giveUp(ex, status)
+    ;(ex.engine as Pipeline).#abandon(ex, 0, status)
   }
 
   /**
@@ -385,8 +416,20 @@ export class Pipeline implements Engine {
   #finish(ex: Exchange): void {
     if (ex.pairs !== null) ex.leaveNamespaces()
     if (!ex.response.isPresent) ex.response.status = 503
+    if (ex.outer !== null) {
+      this.#return(ex, ex.outer)
+      return
+    }
     ex.state = RESPONDING
     ex.responder?.send(ex)
+  }
+
+  /** Back behind the filter that called this flow. */
+  #return(ex: Exchange, caller: Frame): void {
+    ex.leaveFlow()
+    this.unpin()
+    if (caller.isCalling) ex.resumedWith = OK
+    else (ex.engine as Engine).advance(ex, OK)
   }
 }
 
