@@ -3,6 +3,7 @@ import type { AnyFilterKind } from './contract.js'
 import { corsAdaptor } from './cors-adaptor/kind.js'
 import { fallback } from './fallback/kind.js'
 import { mock } from './mock/kind.js'
+import { opaFilter } from './opa-filter/kind.js'
 import { proxy } from './proxy/kind.js'
 import { rateLimiter } from './rate-limiter/kind.js'
 import { requestAdaptor } from './request-adaptor/kind.js'
@@ -27,7 +28,14 @@ const KINDS: readonly AnyFilterKind[] = [
 ]
 
 /** What a Pipeline or GlobalFilter (v2) may hold. */
-const KINDS_V2: readonly AnyFilterKind[] = [corsAdaptor, fallback, mock, rateLimiter, validator]
+const KINDS_V2: readonly AnyFilterKind[] = [
+  corsAdaptor,
+  fallback,
+  mock,
+  opaFilter,
+  rateLimiter,
+  validator,
+]
 
 const byName = (kinds: readonly AnyFilterKind[]): ReadonlyMap<string, AnyFilterKind> =>
   new Map(kinds.map((kind) => [kind.kind, kind]))

@@ -22,6 +22,15 @@ export interface LinearRegexp {
    * matches with a long look ahead each can add up to more, as they do in Go.
    */
   replaceAll(text: string, goTemplate: string): string
+  /** The first `limit` matches, as Go's `FindAllStringSubmatch` finds them. */
+  findAll(text: string, limit: number): readonly RegexpMatch[]
+}
+
+export interface RegexpMatch {
+  /** Where it starts, in UTF-16 units. */
+  readonly start: number
+  /** The whole match, then its groups; '' for one that took no part. */
+  readonly groups: readonly string[]
 }
 
 /** Instructions; compiling takes some 5 µs for each, matching as much for many texts. */
@@ -120,9 +129,25 @@ class Compiled implements LinearRegexp {
       template = new GoTemplate(goTemplate)
       this.#template = template
     }
+    return replaceAll(text, this.#matches(text), template)
+  }
+
+  findAll(text: string, limit: number): readonly RegexpMatch[] {
+    const found: RegexpMatch[] = []
+    const matches = this.#matches(text)
+    const count = 1 + (this.#native?.groupNames.length ?? this.#general().groupCount())
+    walk(text, matches, () => {
+      if (found.length >= limit) return false
+      const groups = Array.from({ length: count }, (_, index) => matches.group(index))
+      found.push({ start: matches.start, groups })
+      return true
+    })
+    return found
+  }
+
+  #matches(text: string): Matches {
     const isNative = this.#native !== null && text.length <= NATIVE_TEXT_LENGTH_MAX
-    const matches = isNative ? this.#nativeMatches(text) : this.#re2Matches(text)
-    return replaceAll(text, matches, template)
+    return isNative ? this.#nativeMatches(text) : this.#re2Matches(text)
   }
 
   #nativeMatches(text: string): Matches {
@@ -173,18 +198,29 @@ interface Matches extends MatchGroups {
   find(from: number): boolean
 }
 
-/** Go's rule for empty matches: one right behind another match is not replaced. */
 function replaceAll(text: string, matches: Matches, template: GoTemplate): string {
   let replaced = ''
+  let lastEnd = 0
+  walk(text, matches, () => {
+    replaced += text.slice(lastEnd, matches.start) + template.expand(matches)
+    lastEnd = matches.end
+    return true
+  })
+  return replaced + text.slice(lastEnd)
+}
+
+/**
+ * Stops at each match until `visit` returns false. Go's rule for empty matches: one right behind
+ * another match is none; `visit` is not called for it.
+ */
+function walk(text: string, matches: Matches, visit: () => boolean): void {
   let lastEnd = 0
   let from = 0
   while (from <= text.length && matches.find(from)) {
     const { start, end } = matches
-    replaced += text.slice(lastEnd, start)
-    if (end > lastEnd || start === 0) replaced += template.expand(matches)
+    if ((end > lastEnd || start === 0) && !visit()) return
     lastEnd = end
     const wide = (text.codePointAt(from) ?? 0) > 0xffff ? 2 : 1
     from = Math.max(end, from + wide)
   }
-  return replaced + text.slice(lastEnd)
 }
