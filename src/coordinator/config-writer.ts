@@ -1,7 +1,13 @@
 import type { Reply } from '../actor/actor.js'
-import { GatewayError } from '../lib/errors.js'
+import { type ErrorCode, GatewayError } from '../lib/errors.js'
 import { type ConfigVersion, isNewer } from '../protocol/version.js'
-import type { Outcome, Store, TxnResult } from '../store/contract.js'
+import {
+  type GetResult,
+  type Outcome,
+  type Store,
+  storeUnavailable,
+  type TxnResult,
+} from '../store/contract.js'
 import { HISTORY_BOUNDS, type HistoryBounds, type Plan, planWrite, type Write } from './plan.js'
 import { VERSION_KEY } from './record.js'
 import type { Registry } from './registry.js'
@@ -11,6 +17,10 @@ export interface PendingWrite {
   readonly write: Write
   readonly reply: Reply
   readonly warnings: readonly string[]
+  /** Monotonic time until which an outcome that is not known is worth looking for. */
+  readonly deadlineMs: number
+  /** Whose workers have to run it before it is answered. */
+  readonly wait: 'node' | 'cluster'
 }
 
 /** A write that is durable, or was so before. */
@@ -25,10 +35,17 @@ export interface ConfigWriterPorts {
   readonly store: Store
   readonly registry: Registry
   nowMs(): number
+  monotonicMs(): number
+  /** Why no write can succeed, for as long as that is certain; null: it is worth trying. */
+  hopeless(): GatewayError | null
   /** Default: {@link HISTORY_BOUNDS}. */
   readonly history?: HistoryBounds
   /** The outcome of a transaction comes back through the actor's mailbox. */
   finished(commit: Commit, outcome: Outcome<TxnResult>): void
+  /** So does what a look at the store shows, to {@link ConfigWriter.onLooked}. */
+  looked(look: Look, outcome: Outcome<GetResult>): void
+  /** Calls {@link ConfigWriter.lookAgain} through the mailbox, later. */
+  later(look: Look, delayMs: number): void
   written(written: Written): void
 }
 
@@ -39,6 +56,15 @@ export interface Commit {
   readonly attempt: number
 }
 
+/** A look at how far all members are, before something is said about a write without a commit. */
+export interface Look {
+  readonly pending: PendingWrite
+  readonly attempt: number
+  /** Why the write has to be looked for; null: to be sure of what the registry shows. */
+  readonly error: GatewayError | null
+}
+
+const LOOK_AGAIN_MS = 50
 const QUEUE_MAX = 1_024
 const ATTEMPTS_MAX = 10
 
@@ -47,14 +73,22 @@ type State =
   | { readonly type: 'committing' }
   /** Committed, but not yet seen by the registry. */
   | { readonly type: 'applying'; readonly commit: Commit }
-  /** Another writer was faster; its write, of that revision, is not yet seen by the registry. */
-  | { readonly type: 'behind'; readonly commit: Commit; readonly revision: number }
+  | { readonly type: 'looking' }
+  /** Somebody wrote at that revision, which is not yet seen by the registry. */
+  | {
+      readonly type: 'behind'
+      readonly pending: PendingWrite
+      readonly attempt: number
+      readonly revision: number
+    }
 
 const IDLE: State = { type: 'idle' }
 
 /**
  * The one writer of configuration on this node: takes writes in order, one transaction each, every
- * one planned against a registry that shows all writes before it.
+ * one planned against a registry that shows all writes before it. When the outcome of a transaction
+ * is not known, the history is looked at before the write is sent again; it names the writes it
+ * came from. What is answered without a transaction is first compared with what all members have.
  */
 export class ConfigWriter {
   readonly #ports: ConfigWriterPorts
@@ -94,7 +128,7 @@ export class ConfigWriter {
     } else if (state.type === 'behind') {
       if (registry.versionRevision < state.revision) return
       this.#state = IDLE
-      this.#start(state.commit.pending, state.commit.attempt + 1)
+      this.#start(state.pending, state.attempt, true)
     }
     this.#next()
   }
@@ -102,41 +136,98 @@ export class ConfigWriter {
   /** The store has answered. */
   onOutcome(commit: Commit, outcome: Outcome<TxnResult>): void {
     this.#state = IDLE
-    if (!outcome.ok) commit.pending.reply.fail(outcome.error)
+    const { pending, attempt } = commit
+    if (!outcome.ok) this.#onFailure({ pending, attempt, error: outcome.error })
     else if (outcome.value.succeeded) this.#state = { type: 'applying', commit }
-    else if (commit.attempt < ATTEMPTS_MAX) {
-      this.#state = { type: 'behind', commit, revision: versionRevision(outcome.value) }
+    else if (attempt < ATTEMPTS_MAX) {
+      const revision = versionRevision(outcome.value)
+      this.#state = { type: 'behind', pending, attempt: attempt + 1, revision }
     } else {
       const message = 'the configuration kept changing meanwhile, try again'
-      commit.pending.reply.fail(new GatewayError('OVERLOADED', message, { outcome: 'none' }))
+      pending.reply.fail(new GatewayError('OVERLOADED', message, { outcome: 'none' }))
     }
     this.onChanged()
+  }
+
+  onLooked(look: Look, outcome: Outcome<GetResult>): void {
+    this.#state = IDLE
+    const { pending, attempt } = look
+    if (outcome.ok) {
+      const revision = outcome.value.kv?.modRevision ?? 0
+      this.#state = { type: 'behind', pending, attempt, revision }
+    } else {
+      const error = look.error ?? storeUnavailable(outcome.error.message, 'none')
+      this.#onFailure({ ...look, error })
+    }
+    this.onChanged()
+  }
+
+  lookAgain(look: Look): void {
+    const { store, looked } = this.#ports
+    store.get(VERSION_KEY, 'linearizable', (outcome) => looked(look, outcome))
+  }
+
+  #onFailure(look: Look & { readonly error: GatewayError }): void {
+    const { pending, error } = look
+    const { monotonicMs, hopeless, later } = this.#ports
+    const why = hopeless()
+    const isOver = monotonicMs() + LOOK_AGAIN_MS >= pending.deadlineMs
+    if (!WORTH_A_LOOK.has(error.code) || isOver || why !== null) {
+      // That it did not happen is certain only if nothing else is said of it.
+      pending.reply.fail(why !== null && error.detail['outcome'] === 'none' ? why : error)
+      return
+    }
+    this.#state = { type: 'looking' }
+    later(look, LOOK_AGAIN_MS)
   }
 
   #next(): void {
     while (this.#state.type === 'idle') {
       const pending = this.#queue.shift()
       if (pending === undefined) return
-      this.#start(pending, 1)
+      this.#start(pending, 1, false)
     }
   }
 
-  #start(pending: PendingWrite, attempt: number): void {
-    const { store, finished, written } = this.#ports
+  /** `isCurrent`: the registry shows all that was acknowledged before the write came. */
+  #start(pending: PendingWrite, attempt: number, isCurrent: boolean): void {
+    const { store, finished, hopeless } = this.#ports
+    const why = hopeless()
+    if (why !== null) {
+      pending.reply.fail(why)
+      return
+    }
     const plan = this.plan(pending.write)
+    if (plan.type !== 'commit') {
+      if (isCurrent) this.#answer(pending, plan)
+      else {
+        this.#state = { type: 'looking' }
+        this.lookAgain({ pending, attempt, error: null })
+      }
+      return
+    }
+    const commit: Commit = { pending, plan, attempt }
+    this.#state = { type: 'committing' }
+    // When it loses, it learns what the registry has to show before it is worth another try.
+    const whenLost = [{ type: 'get', key: VERSION_KEY }] as const
+    store.txn(plan.compares, plan.ops, whenLost, (outcome) => finished(commit, outcome))
+  }
+
+  #answer(pending: PendingWrite, plan: Exclude<Plan, { type: 'commit' }>): void {
     if (plan.type === 'refused') pending.reply.fail(plan.error)
-    else if (plan.type === 'done') {
+    else {
       const { version, created, changed } = plan
-      written({ pending, version, created, changed })
-    } else {
-      const commit: Commit = { pending, plan, attempt }
-      this.#state = { type: 'committing' }
-      // When it loses, it learns what the registry has to show before it is worth another try.
-      const whenLost = [{ type: 'get', key: VERSION_KEY }] as const
-      store.txn(plan.compares, plan.ops, whenLost, (outcome) => finished(commit, outcome))
+      this.#ports.written({ pending, version, created, changed })
     }
   }
 }
+
+/** What a change of leader, or a connection that was lost, may look like. */
+const WORTH_A_LOOK: ReadonlySet<ErrorCode> = new Set([
+  'NOT_LEADER',
+  'STORE_UNAVAILABLE',
+  'TIMEOUT',
+] as const)
 
 function versionRevision({ results }: TxnResult): number {
   const [result] = results

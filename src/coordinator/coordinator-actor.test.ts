@@ -11,6 +11,7 @@ import { StatsBlocks } from '../shared/stats-blocks.js'
 import { CoordinatorActor, type ToCoordinatorActor } from './coordinator-actor.js'
 import { StoreBench } from './store.fixture.js'
 import { type ValidateInput, validate } from './validate.js'
+import { FakeView } from './view.fixture.js'
 import { newId } from './writer.fixture.js'
 
 const PIPELINE = `name: demo
@@ -73,6 +74,7 @@ class Bench {
   readonly root = this.harness.probe<CoordinatorToRoot>('root')
   readonly workers: FakeWorker[] = []
   readonly ref: ActorRef<ToCoordinatorActor>
+  readonly view = new FakeView()
   readonly seen: string[] = []
   /** Timers of the actor that are neither over nor cancelled. */
   readonly timers = new Set<object>()
@@ -80,6 +82,7 @@ class Bench {
   constructor({ workers = 1, unknownFields = 'refuse', run }: BenchOptions = {}) {
     const { system, log } = this.harness
     const time = this.#watched(this.harness.time)
+    this.view.failed = () => this.bench.store.status().failure
     const jobs = run ?? (async (_job, input) => validate(input as ValidateInput))
     this.ref = system.spawn<ToCoordinatorActor>(
       'coordinator',
@@ -91,12 +94,9 @@ class Bench {
           jobs: { run: async <T>(job: string, input: unknown) => (await jobs(job, input)) as T },
           time,
           log,
-          member: {
-            name: 'eg-1',
-            options: { name: 'eg-1', 'cluster-name': 'eg' },
-            id: 'abc',
-            startedMs: 1_600_000_000_500,
-          },
+          member: 'eg-1',
+          view: this.view,
+          requestTimeoutMs: 10_000,
           unknownFields,
           ready: () => this.seen.push('ready'),
           failed: (error) => this.seen.push(`failed ${error.message}`),
@@ -506,28 +506,6 @@ it('lists the status of all objects by name and member', async () => {
     demo: { 'eg-1': { health: '', filters: { mock: null } } },
     server: { 'eg-1': { health: '', state: 'nil', topN: [] } },
   })
-})
-
-it('lists itself as the only member', async () => {
-  const bench = new Bench()
-  const { value } = await bench.outcome(bench.ref.ask({ type: 'list-members' }, 1_000))
-  expect(value).toEqual([
-    {
-      options: { name: 'eg-1', 'cluster-name': 'eg' },
-      lastHeartbeatTime: expect.stringMatching(/^2020-09-13T12:26:4\dZ$/),
-      etcd: { id: 'abc', startTime: '2020-09-13T12:26:40Z', state: 'Leader' },
-    },
-  ])
-})
-
-it.each([
-  ['itself', 'eg-1', 'REQUEST_INVALID', /only member/],
-  ['a stranger', 'eg-2', 'MEMBER_NOT_FOUND', /not found/],
-])('refuses to purge %s', async (_name, name, code, message) => {
-  const bench = new Bench()
-  const error = await bench.failure(bench.ref.ask({ type: 'purge-member', name }, 1_000))
-  expect(error.code).toBe(code)
-  expect(error.message).toMatch(message)
 })
 
 it('tells the root which closed rows it has read', async () => {

@@ -8,21 +8,33 @@ import type { ObjectReference } from '../objects/contract.js'
 import type {
   MemberStatus,
   PutObject,
+  ReadConsistency,
   Stamped,
   StatusByMember,
   ToCoordinator,
   WriteResult,
+  WriteWait,
 } from '../protocol/coordinator.js'
 import type { CoordinatorToRoot, WorkerStats } from '../protocol/root.js'
 import type { TopPath, WorkerToCoordinator } from '../protocol/worker.js'
 import { RATE_TICK_MS } from '../shared/rates.js'
 import { StatsReader } from '../shared/stats-blocks.js'
-import type { Outcome, Store, TxnResult } from '../store/contract.js'
+import {
+  type GetResult,
+  type Outcome,
+  type Store,
+  storeUnavailable,
+  type TxnResult,
+} from '../store/contract.js'
 import type { Logger } from '../telemetry/log.js'
-import { type Commit, ConfigWriter, type Written } from './config-writer.js'
+import type { ClusterView, ServingOf } from './cluster-view.js'
+import { type ClusterWait, ClusterWaits } from './cluster-wait.js'
+import { type Commit, ConfigWriter, type Look, type Written } from './config-writer.js'
+import { Freshness, type Read } from './freshness.js'
 import type { Write } from './plan.js'
 import { Registry, type RegistryChange } from './registry.js'
 import { mergeTopPaths, objectStatus, RateBook } from './status.js'
+import { StatusPublisher } from './status-publisher.js'
 import { Sync } from './sync.js'
 import type { ValidateInput, Validity } from './validate.js'
 import { WorkerLinks } from './worker-links.js'
@@ -31,6 +43,12 @@ import { WorkerLinks } from './worker-links.js'
 const APPLY_WAIT_MS = 5_000
 const TOP_PATHS_WAIT_MS = 1_000
 const TOP_PATHS = 10
+/** Without quorum for so long, nobody is kept waiting for it. */
+const HOPELESS_MS = 3_000
+/** Told to other members at most. */
+const FAILURES_TOLD = 20
+/** Servers whose most asked paths other members are told, at most. */
+const TOP_PATHS_TOLD = 50
 
 /** In-thread messages: outcomes of what was begun here, and workers told apart. */
 interface FromWorker {
@@ -56,6 +74,34 @@ interface Committed {
   readonly commit: Commit
   readonly outcome: Outcome<TxnResult>
 }
+interface Looked {
+  readonly type: 'looked'
+  readonly look: Look
+  readonly outcome: Outcome<GetResult>
+}
+interface LookAgain {
+  readonly type: 'look-again'
+  readonly look: Look
+}
+interface ReadFenced {
+  readonly type: 'read-fenced'
+  readonly read: Read
+  readonly outcome: Outcome<GetResult>
+}
+interface ServingHere {
+  readonly type: 'serving-here'
+  readonly wait: ClusterWait
+  readonly all: readonly ServingOf[]
+}
+/** What was asked of others is here. */
+interface Arrived {
+  readonly type: 'arrived'
+  readonly answer: () => void
+}
+/** Quorum came or went. */
+export interface QuorumChanged {
+  readonly type: 'quorum-changed'
+}
 interface GaveUp {
   readonly type: 'gave-up'
   readonly written: Written
@@ -75,9 +121,8 @@ export interface WorkerLeft {
 }
 interface TopPathsHere {
   readonly type: 'top-paths-here'
-  readonly name: string
-  readonly reply: Reply
   readonly perWorker: readonly (readonly TopPath[])[]
+  readonly then: (perWorker: readonly (readonly TopPath[])[]) => void
 }
 
 export type ToCoordinatorActor =
@@ -87,21 +132,17 @@ export type ToCoordinatorActor =
   | Validated
   | ValidationFailed
   | Committed
+  | Looked
+  | LookAgain
+  | ReadFenced
+  | ServingHere
+  | Arrived
+  | QuorumChanged
   | GaveUp
   | Tick
   | WorkerHere
   | WorkerLeft
   | TopPathsHere
-
-/** Who this member is. */
-export interface Self {
-  readonly name: string
-  /** Start-up options as `--print-config` shows them. */
-  readonly options: Readonly<Record<string, unknown>>
-  /** Hex. */
-  readonly id: string
-  readonly startedMs: number
-}
 
 export interface CoordinatorOptions {
   readonly self: ActorRef<ToCoordinatorActor>
@@ -110,7 +151,11 @@ export interface CoordinatorOptions {
   readonly jobs: Pick<JobPool, 'run'>
   readonly time: Time
   readonly log: Logger
-  readonly member: Self
+  /** Name of this member. */
+  readonly member: string
+  readonly view: ClusterView
+  /** Longest wait for an answer of the cluster. */
+  readonly requestTimeoutMs: number
   readonly unknownFields: 'refuse' | 'warn'
   /** The registry shows what the store held at the start. */
   ready(): void
@@ -131,19 +176,51 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   readonly #rates = new RateBook(this.#stats)
   readonly #writer: ConfigWriter
   readonly #sync: Sync
+  readonly #freshness: Freshness
+  readonly #publisher: StatusPublisher
+  readonly #clusterWaits: ClusterWaits
   readonly #barriers = new Set<Barrier>()
+  /** Of servers here, as told to other members. */
+  #topPaths = new Map<string, readonly (readonly TopPath[])[]>()
+  #lostQuorumMs: number | null = null
   #ticking: Timer
 
   constructor(options: CoordinatorOptions) {
     this.#o = options
-    const { self, store, time, log } = options
+    const { self, store, time, log, view } = options
     this.#writer = new ConfigWriter({
       store,
       registry: this.#registry,
       nowMs: () => time.wallMs(),
+      monotonicMs: () => time.monotonicMs(),
+      hopeless: () => this.#hopeless(),
       finished: (commit, outcome) => self.tell({ type: 'committed', commit, outcome }),
+      looked: (look, outcome) => self.tell({ type: 'looked', look, outcome }),
+      later: (look, delayMs) =>
+        void time.after(delayMs, () => self.tell({ type: 'look-again', look })),
       written: (written) => this.#awaitWorkers(written),
     })
+    this.#freshness = new Freshness({
+      time,
+      store,
+      registry: this.#registry,
+      consensus: () => view.consensus(),
+      isHopeless: () => this.#hopeless() !== null,
+      fenced: (read, outcome) => self.tell({ type: 'read-fenced', read, outcome }),
+    })
+    this.#publisher = new StatusPublisher({
+      time,
+      log,
+      view,
+      names: () => this.#registry.names(),
+      statusOf: (name) => this.#statusToTell(name),
+    })
+    this.#clusterWaits = new ClusterWaits({
+      time,
+      view,
+      looked: (wait, all) => self.tell({ type: 'serving-here', wait, all }),
+    })
+    this.#onQuorum()
     this.#sync = new Sync(store, this.#registry, log, (change) => this.#onChange(change))
     this.#sync.start((error) => {
       if (error === null) options.ready()
@@ -155,6 +232,9 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   stopped(): void {
     this.#sync.stop()
     this.#ticking.cancel()
+    this.#freshness.close()
+    this.#publisher.close()
+    this.#clusterWaits.close()
     for (const { timer } of this.#barriers) timer.cancel()
   }
 
@@ -171,11 +251,11 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
         break
       case 'delete-object': {
         const { name, ifMatch, requestId } = m
-        this.#submit({ type: 'delete', name, ifMatch, requestId }, reply, [])
+        this.#submit({ type: 'delete', name, ifMatch, requestId }, reply, [], m.wait)
         break
       }
       case 'delete-all-objects':
-        this.#submit({ type: 'delete-all', requestId: m.requestId }, reply, [])
+        this.#submit({ type: 'delete-all', requestId: m.requestId }, reply, [], m.wait)
         break
       case 'committed':
         this.#writer.onOutcome(m.commit, m.outcome)
@@ -183,36 +263,57 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       case 'gave-up':
         this.#onGaveUp(m.written)
         break
-      case 'get-object': {
-        const object = this.#registry.object(m.name)
-        if (object === null) reply.fail(notFound(m.name))
-        else reply.for(m).ok(this.#stamped(object))
+      case 'looked':
+        this.#writer.onLooked(m.look, m.outcome)
         break
-      }
-      case 'list-objects': {
-        const objects = this.#registry.names().map((name) => this.#registry.object(name))
-        reply.for(m).ok(this.#stamped(objects.filter((object) => object !== null)))
+      case 'look-again':
+        this.#writer.lookAgain(m.look)
         break
-      }
+      case 'read-fenced':
+        this.#freshness.onFenced(m.read, m.outcome)
+        break
+      case 'serving-here':
+        this.#clusterWaits.onServing(m.wait, m.all)
+        break
+      case 'arrived':
+        m.answer()
+        break
+      case 'quorum-changed':
+        this.#onQuorum()
+        break
+      case 'get-object':
+        this.#read(m.consistency, (stale) => {
+          const object = this.#registry.object(m.name)
+          if (object === null) reply.fail(notFound(m.name))
+          else reply.for(m).ok(this.#stamped(object, stale))
+        })
+        break
+      case 'list-objects':
+        this.#read(m.consistency, (stale) => {
+          const objects = this.#registry.names().map((name) => this.#registry.object(name))
+          const found = objects.filter((object) => object !== null)
+          reply.for(m).ok(this.#stamped(found, stale))
+        })
+        break
       case 'get-object-status':
-        this.#askTopPaths(m.name, reply)
+        this.#read(m.consistency, (stale) => this.#answerStatus(m.name, stale, reply))
         break
       case 'top-paths-here':
-        this.#answerStatus(m.name, m.perWorker, m.reply)
+        m.then(m.perWorker)
         break
-      case 'list-object-status': {
-        const all = this.#registry.names().map((name) => [name, this.#statusOf(name, [])] as const)
-        reply.for(m).ok(this.#stamped(Object.fromEntries(all)))
+      case 'list-object-status':
+        this.#read(m.consistency, (stale) => this.#answerAllStatus(stale, reply))
         break
-      }
       case 'list-members':
-        reply.for(m).ok(this.#stamped([this.#memberStatus()]))
+        this.#o.view.listMembers((members: readonly MemberStatus[]) =>
+          this.#later(() => reply.for(m).ok(this.#stamped(members, this.#freshness.staleSeconds))),
+        )
         break
       case 'purge-member':
-        reply.fail(this.#refusePurge(m.name))
+        this.#purge(m.name, reply)
         break
       case 'get-config-version':
-        reply.for(m).ok(this.#stamped(null))
+        reply.for(m).ok(this.#stamped(null, this.#freshness.staleSeconds))
         break
       case 'from-worker':
         // Last words of a life before this one say nothing of it.
@@ -224,7 +325,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       case 'worker-left':
         this.#workers.remove(m.worker)
         this.#stats.workerGone(m.worker)
-        this.#checkBarriers()
+        this.#onServing()
         break
       case 'worker-stats': {
         const rows = this.#stats.apply(m.worker, m.news)
@@ -234,6 +335,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       case 'tick':
         this.#rates.tick(this.#workers.isSettled)
         this.#ticking = this.#tickLater()
+        if (!this.#o.view.isAlone) this.#tellStatus()
         break
       default:
         unreachable(m)
@@ -275,12 +377,13 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     const { mode, text, dialect, ifMatch, requestId } = put
     const write: Write = { type: 'put', mode, name, kind, text, spec, dialect, ifMatch, requestId }
     const warnings = [...validity.warnings, ...this.#missing(validity.references)]
-    if (put.dryRun) this.#dryRun(write, warnings, reply)
-    else this.#submit(write, reply, warnings)
+    if (put.dryRun) this.#read('linearizable', () => this.#dryRun(write, warnings, reply))
+    else this.#submit(write, reply, warnings, put.wait)
   }
 
-  #submit(write: Write, reply: Reply, warnings: readonly string[]): void {
-    this.#writer.submit({ write, reply, warnings })
+  #submit(write: Write, reply: Reply, warnings: readonly string[], wait: WriteWait = 'node'): void {
+    const deadlineMs = this.#o.time.monotonicMs() + this.#o.requestTimeoutMs
+    this.#writer.submit({ write, reply, warnings, deadlineMs, wait })
   }
 
   #dryRun(write: Write & { type: 'put' }, warnings: readonly string[], reply: Reply): void {
@@ -313,7 +416,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   /** The write is durable; its answer waits until every worker here runs it. */
   #awaitWorkers(written: Written): void {
     if (this.#workers.lagging(written.version).length === 0) {
-      this.#answer(written, [])
+      this.#awaitCluster(written, [])
       return
     }
     const giveUp = (): void => this.#o.self.tell({ type: 'gave-up', written })
@@ -325,7 +428,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       if (this.#workers.lagging(barrier.written.version).length > 0) continue
       barrier.timer.cancel()
       this.#barriers.delete(barrier)
-      this.#answer(barrier.written, [])
+      this.#awaitCluster(barrier.written, [])
     }
   }
 
@@ -334,18 +437,37 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       if (barrier.written !== written) continue
       this.#barriers.delete(barrier)
       const lagging = this.#workers.lagging(written.version)
-      this.#answer(
+      this.#awaitCluster(
         written,
-        lagging.map((worker) => `${this.#o.member.name}/worker-${worker}`),
+        lagging.map((worker) => `${this.#o.member}/worker-${worker}`),
       )
     }
   }
 
-  #answer({ pending, version, created, changed }: Written, lagging: readonly string[]): void {
+  /** The workers here run it, or were waited for long enough. */
+  #awaitCluster(written: Written, lagging: readonly string[]): void {
+    const { view, time } = this.#o
+    if (written.pending.wait === 'node' || view.isAlone) {
+      this.#answer(written, lagging, [])
+      return
+    }
+    this.#clusterWaits.add({
+      version: written.version,
+      untilMs: time.monotonicMs() + APPLY_WAIT_MS,
+      done: (others, all) => this.#answer(written, [...lagging, ...others], all),
+    })
+  }
+
+  #answer(
+    { pending, version, created, changed }: Written,
+    lagging: readonly string[],
+    others: readonly ServingOf[],
+  ): void {
     const { write, reply, warnings } = pending
     const name = write.type === 'delete-all' ? '' : write.name
     const kind = write.type === 'put' ? write.kind : ''
-    const all = [...warnings, ...(write.type === 'put' ? this.#troubles(write.name) : [])]
+    const troubles = write.type === 'put' ? this.#troubles(name) : []
+    const all = [...warnings, ...troubles, ...troublesElsewhere(name, others)]
     const result: WriteResult = { name, kind, version, created, changed, warnings: all, lagging }
     reply.ok(result)
   }
@@ -365,27 +487,76 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   #onChange(change: RegistryChange): void {
     this.#workers.push(change)
     this.#writer.onChanged()
+    this.#freshness.onChanged()
   }
 
   #onWorker(worker: number, message: WorkerToCoordinator): void {
     if (message.type === 'need-full') this.#workers.sendFull(worker)
     else if (message.type === 'serving') {
       this.#workers.onServing(worker, message)
-      this.#checkBarriers()
+      this.#onServing()
     } else unreachable(message)
+  }
+
+  /** What the workers run, all of them, may have changed. */
+  #onServing(): void {
+    const version = this.#workers.served
+    if (version !== null) {
+      this.#o.view.publishServing({ version, failed: this.#workers.failures(FAILURES_TOLD) })
+    }
+    this.#checkBarriers()
+  }
+
+  // -- cluster -----------------------------------------------------------------------------------
+
+  /** Tells itself: what others answer may come at any time, or at once. */
+  #later(answer: () => void): void {
+    this.#o.self.tell({ type: 'arrived', answer })
+  }
+
+  #onQuorum(): void {
+    const { view, time } = this.#o
+    if (view.consensus().hasQuorum) this.#lostQuorumMs = null
+    else this.#lostQuorumMs ??= time.monotonicMs()
+  }
+
+  /** Why nothing can be written, once that has been so for a while; null: it is worth trying. */
+  #hopeless(): GatewayError | null {
+    const { view, time } = this.#o
+    const failure = view.failure()
+    if (failure !== null) return storeUnavailable(failure, 'none')
+    const lostMs = this.#lostQuorumMs
+    if (lostMs === null || time.monotonicMs() - lostMs < HOPELESS_MS) return null
+    return storeUnavailable(view.quorumProblem(), 'none')
+  }
+
+  #purge(name: string, reply: Reply): void {
+    const hopeless = this.#hopeless()
+    if (hopeless !== null) {
+      reply.fail(hopeless)
+      return
+    }
+    this.#o.view.purge(name, (outcome) =>
+      this.#later(() => {
+        if (outcome.ok) reply.ok(this.#stamped(null, null))
+        else reply.fail(outcome.error)
+      }),
+    )
   }
 
   // -- reads -------------------------------------------------------------------------------------
 
-  #stamped<T>(value: T): Stamped<T> {
-    return { value, version: this.#registry.version, staleSeconds: null }
+  #read(consistency: ReadConsistency | undefined, answer: Read['answer']): void {
+    if (consistency === 'local') answer(this.#freshness.staleSeconds)
+    else this.#freshness.read(answer)
   }
 
-  #askTopPaths(name: string, reply: Reply): void {
-    if (this.#registry.kindOf(name) === null) {
-      reply.fail(notFound(name))
-      return
-    }
+  #stamped<T>(value: T, staleSeconds: number | null): Stamped<T> {
+    return { value, version: this.#registry.version, staleSeconds }
+  }
+
+  /** What each worker counted by path, of one server. */
+  #askTopPaths(name: string, then: TopPathsHere['then']): void {
     const asks = this.#workers.refs.map((ref) =>
       ref.ask({ type: 'get-top-paths', server: name, limit: TOP_PATHS }, TOP_PATHS_WAIT_MS).catch(
         // A worker that does not answer is left out: a status is given all the same.
@@ -395,14 +566,63 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     pipe(
       Promise.all(asks),
       this.#o.self,
-      (perWorker): TopPathsHere => ({ type: 'top-paths-here', name, reply, perWorker }),
+      (perWorker): TopPathsHere => ({ type: 'top-paths-here', perWorker, then }),
     )
   }
 
-  #answerStatus(name: string, perWorker: readonly (readonly TopPath[])[], reply: Reply): void {
-    // It may have been deleted meanwhile.
-    if (this.#registry.kindOf(name) === null) reply.fail(notFound(name))
-    else reply.ok(this.#stamped(this.#statusOf(name, perWorker)))
+  #answerStatus(name: string, stale: number | null, reply: Reply): void {
+    if (this.#registry.kindOf(name) === null) {
+      reply.fail(notFound(name))
+      return
+    }
+    this.#askTopPaths(name, (perWorker) => {
+      this.#readStatus(name, (others) => {
+        // It may have been deleted meanwhile.
+        if (this.#registry.kindOf(name) === null) reply.fail(notFound(name))
+        else {
+          const status = { ...others.get(name), ...this.#statusOf(name, perWorker) }
+          reply.ok(this.#stamped(status, stale))
+        }
+      })
+    })
+  }
+
+  #answerAllStatus(stale: number | null, reply: Reply): void {
+    this.#readStatus(null, (others) => {
+      const all = this.#registry
+        .names()
+        .map((name) => [name, { ...others.get(name), ...this.#statusOf(name, []) }] as const)
+      reply.ok(this.#stamped(Object.fromEntries(all), stale))
+    })
+  }
+
+  /** What other members say of one object, or of all. */
+  #readStatus(only: string | null, then: (all: ReadonlyMap<string, StatusByMember>) => void): void {
+    if (this.#o.view.isAlone) then(new Map())
+    else this.#o.view.readStatus(only, (all) => this.#later(() => then(all)))
+  }
+
+  /** Other members are told what is new, with the most asked paths of the servers here. */
+  #tellStatus(): void {
+    const servers = this.#registry.names().filter((name) => this.#workers.listener(name) !== null)
+    const told = servers.slice(0, TOP_PATHS_TOLD)
+    const found = new Map<string, readonly (readonly TopPath[])[]>()
+    for (const name of told) {
+      this.#askTopPaths(name, (perWorker) => {
+        found.set(name, perWorker)
+        if (found.size < told.length) return
+        this.#topPaths = found
+        this.#publisher.run()
+      })
+    }
+    if (told.length === 0) this.#publisher.run()
+  }
+
+  #statusToTell(name: string): Readonly<Record<string, unknown>> | null {
+    if (this.#registry.kindOf(name) === null) return null
+    const status = this.#statusOf(name, this.#topPaths.get(name) ?? [])[this.#o.member]
+    const { timestamp: _, ...rest } = status as Record<string, unknown>
+    return rest
   }
 
   #statusOf(name: string, perWorker: readonly (readonly TopPath[])[]): StatusByMember {
@@ -411,7 +631,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     const nowMs = this.#o.time.wallMs()
     if (kind === undefined) {
       const health = 'the kind of this object is not supported here'
-      return { [this.#o.member.name]: { health, timestamp: Math.floor(nowMs / 1000) } }
+      return { [this.#o.member]: { health, timestamp: Math.floor(nowMs / 1000) } }
     }
     const view = {
       httpStat: (key: string) => this.#rates.block(key),
@@ -420,27 +640,18 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       failure,
     }
     const spec = this.#registry.spec(name)
-    return { [this.#o.member.name]: objectStatus(kind, name, spec, view, nowMs) }
+    return { [this.#o.member]: objectStatus(kind, name, spec, view, nowMs) }
   }
+}
 
-  #memberStatus(): MemberStatus {
-    const { member, time } = this.#o
-    return {
-      options: member.options,
-      lastHeartbeatTime: rfc3339(time.wallMs()),
-      etcd: { id: member.id, startTime: rfc3339(member.startedMs), state: 'Leader' },
-    }
-  }
-
-  #refusePurge(name: string): GatewayError {
-    if (name !== this.#o.member.name) return new GatewayError('MEMBER_NOT_FOUND', 'not found')
-    const message = `${name} is the only member of its cluster and cannot be purged`
-    return new GatewayError('REQUEST_INVALID', message)
-  }
+/** What members say that could not put a new object to work. */
+function troublesElsewhere(name: string, others: readonly ServingOf[]): string[] {
+  return others.flatMap(({ member, serving }) =>
+    (serving?.failed ?? [])
+      .filter(([object]) => object === name)
+      .map(([, error]) => `not running on ${member}: ${error}; the version before goes on`),
+  )
 }
 
 const notFound = (name: string): GatewayError =>
   new GatewayError('OBJECT_NOT_FOUND', 'not found', { name })
-
-/** Whole seconds, as Go's RFC 3339 writes them. */
-const rfc3339 = (ms: number): string => new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z')

@@ -10,6 +10,7 @@ import { NodeDisk } from '../lib/node-disk.js'
 import type { CoordinatorToRoot, RootToCoordinator } from '../protocol/root.js'
 import type { CoordinatorToWorker, WorkerToCoordinator } from '../protocol/worker.js'
 import type { CoordinatorThreadData } from '../root/threads.js'
+import type { ConsensusStatus } from '../store/cluster.js'
 import type { EmbeddedStore } from '../store/embedded-store.js'
 import { openIdentity } from '../store/identity.js'
 import { openEmbeddedStore } from '../store/open-embedded-store.js'
@@ -17,6 +18,7 @@ import { spawnLogThread } from '../store/spawn-log-thread.js'
 import { type OpenLog, openLog } from '../telemetry/open-log.js'
 import { startProfiles } from '../telemetry/profile.js'
 import { bootstrap } from './bootstrap.js'
+import type { ClusterView } from './cluster-view.js'
 import { CoordinatorActor, type ToCoordinatorActor } from './coordinator-actor.js'
 
 const VALIDATE_TIMEOUT_MS = 20_000
@@ -142,12 +144,14 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
           jobs: this.#jobs,
           time: systemTime,
           log: this.#opened.log,
-          member: {
+          member: this.#data.member,
+          view: aloneView(store, {
             name: this.#data.member,
             options: this.#data.memberOptions,
             id: incarnation,
             startedMs,
-          },
+          }),
+          requestTimeoutMs: this.#data.requestTimeoutMs,
           unknownFields: this.#data.unknownFields,
           ready: () => this.#root.remote.tell({ type: 'coordinator-ready' }),
           failed: (error) => this.#fail(error),
@@ -198,6 +202,44 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
     this.#system.stopAll()
     if (this.#store === null) process.exit(0)
     else this.#store.stop()
+  }
+}
+
+function aloneView(
+  store: EmbeddedStore,
+  self: { name: string; options: Readonly<Record<string, unknown>>; id: string; startedMs: number },
+): ClusterView {
+  const seconds = (ms: number): string => new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z')
+  return {
+    isAlone: true,
+    consensus: () => ({ hasQuorum: true, staleMs: 0 }) as ConsensusStatus,
+    failure: () => store.status().failure,
+    quorumProblem: () => '',
+    listMembers: (done) =>
+      done([
+        {
+          options: self.options,
+          lastHeartbeatTime: seconds(systemTime.wallMs()),
+          etcd: { id: self.id, startTime: seconds(self.startedMs), state: 'Leader' },
+        },
+      ]),
+    purge: (name, done) =>
+      done({
+        ok: false,
+        error:
+          name === self.name
+            ? new GatewayError(
+                'REQUEST_INVALID',
+                `${name} is the only member of its cluster and cannot be purged`,
+              )
+            : new GatewayError('MEMBER_NOT_FOUND', 'not found'),
+      }),
+    publishServing: () => {},
+    readServing: (done) => done([]),
+    publishStatus: () => {},
+    withdrawStatus: () => {},
+    readStatus: (_only, done) => done(new Map()),
+    close: () => {},
   }
 }
 

@@ -132,6 +132,25 @@ export class WorkerLinks {
       .sort((a, b) => a - b)
   }
 
+  /** What all workers run at least; null: none is there, or one has not said so. */
+  get served(): ConfigVersion | null {
+    let least: ConfigVersion | null = null
+    for (const { serving } of this.#links.values()) {
+      if (serving === null) return null
+      if (least === null || isNewer(least, serving)) least = serving
+    }
+    return least
+  }
+
+  /** Objects that a worker could not put to work, some of them, with the reason. */
+  failures(max: number): (readonly [name: string, error: string])[] {
+    const found = new Map<string, string>()
+    for (const { failed } of this.#links.values()) {
+      for (const { name, error } of failed) if (found.size < max) found.set(name, error)
+    }
+    return [...found]
+  }
+
   /** Some worker is there, and all run what the registry has. */
   get isSettled(): boolean {
     return this.#links.size > 0 && this.lagging(this.#registry.version).length === 0

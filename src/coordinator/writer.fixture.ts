@@ -43,6 +43,9 @@ export interface Answer {
 
 export interface WriterOptions {
   readonly history?: HistoryBounds
+  /** How long a write whose outcome is not known is looked for; default: not at all. */
+  readonly patienceMs?: number
+  hopeless?(): GatewayError | null
   /** Stands between the writer and its store. */
   wrap?(store: Store): Store
   /** Stands between the registry and its store. */
@@ -70,15 +73,22 @@ export class WriterBench {
   readonly sync: Sync
   readonly attempts: Commit[] = []
   readonly #bench: StoreBench
+  readonly #patienceMs: number
   readonly #answers = new Map<Reply, Answer>()
 
   constructor(bench: StoreBench, options: WriterOptions = {}) {
     this.#bench = bench
+    this.#patienceMs = options.patienceMs ?? 0
     const { history, wrap = same, wrapSync = same } = options
     this.writer = new ConfigWriter({
       store: wrap(bench.store),
       registry: this.registry,
       nowMs: () => bench.time.wallMs(),
+      monotonicMs: () => bench.time.monotonicMs(),
+      hopeless: () => options.hopeless?.() ?? null,
+      looked: (look, outcome) =>
+        void bench.time.after(0, () => this.writer.onLooked(look, outcome)),
+      later: (look, delayMs) => void bench.time.after(delayMs, () => this.writer.lookAgain(look)),
       ...(history === undefined ? {} : { history }),
       finished: (commit: Commit, outcome: Outcome<TxnResult>) => {
         this.attempts.push(commit)
@@ -112,7 +122,8 @@ export class WriterBench {
       for: () => reply as never,
     }
     this.#answers.set(reply, answer)
-    this.writer.submit({ write, reply, warnings: [] })
+    const deadlineMs = this.#bench.time.monotonicMs() + this.#patienceMs
+    this.writer.submit({ write, reply, warnings: [], deadlineMs, wait: 'node' })
     return answer
   }
 

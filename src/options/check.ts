@@ -1,5 +1,4 @@
-import { isIP } from 'node:net'
-import { isLoopbackAddress } from '../lib/loopback.js'
+import { checkCluster, isBeyondThisMachine } from './check-cluster.js'
 import type { OptionKey, ServerOptions } from './table.js'
 
 /** Names of members, clusters and objects in v1. */
@@ -35,30 +34,6 @@ function checkNames(o: ServerOptions, where: Where): string[] {
   return problems
 }
 
-function checkCluster(o: ServerOptions, where: Where): string[] {
-  if (o.clusterRole === 'reader') {
-    return [
-      `${where('clusterRole')}: readers follow the writers of a cluster, which this version does not form yet; start a writer`,
-    ]
-  }
-  const problems: string[] = []
-  const lists = [
-    'clusterListenClientUrls',
-    'clusterListenPeerUrls',
-    'clusterAdvertiseClientUrls',
-    'clusterInitialAdvertisePeerUrls',
-  ] as const
-  for (const key of lists) {
-    if (o[key].length === 0) problems.push(`${where(key)}: a writer needs at least one URL`)
-  }
-  if (o.clusterJoinUrls.length > 0) {
-    problems.push(
-      `${where('clusterJoinUrls')}: joining other members is not supported yet; leave it out, or name this member's own peer URL first`,
-    )
-  }
-  return problems
-}
-
 function checkAdmin(o: ServerOptions, where: Where): string[] {
   const problems: string[] = []
   if (o.tls) {
@@ -82,11 +57,6 @@ function checkAdmin(o: ServerOptions, where: Where): string[] {
 /** True when the admin API demands a password or a client certificate. */
 function isAuthenticated(o: Pick<ServerOptions, 'basicAuth' | 'tls' | 'clientCaFile'>): boolean {
   return Object.keys(o.basicAuth).length > 0 || (o.tls && o.clientCaFile !== '')
-}
-
-/** Names are left to the moment of listening, when they have been resolved. */
-function isBeyondThisMachine(host: string): boolean {
-  return host === '' || (isIP(host) !== 0 && !isLoopbackAddress(host))
 }
 
 /** What is known but not built yet must not be ignored in silence. */

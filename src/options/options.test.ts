@@ -82,12 +82,12 @@ it.each<[name: string, given: Given, want: object]>([
     'lists by comma and by repeating',
     {
       argv: [
-        '--cluster-listen-peer-urls=http://a:1,http://b:2',
-        '--cluster-listen-peer-urls',
+        '--cluster-advertise-client-urls=http://a:1,http://b:2',
+        '--cluster-advertise-client-urls',
         'https://[::1]:3',
       ],
     },
-    { clusterListenPeerUrls: ['http://a:1', 'http://b:2', 'https://[::1]:3'] },
+    { clusterAdvertiseClientUrls: ['http://a:1', 'http://b:2', 'https://[::1]:3'] },
   ],
   [
     'a list of the file',
@@ -126,6 +126,49 @@ it.each<[name: string, given: Given, want: object]>([
     'join URLs that begin with our own',
     { argv: ['--cluster-join-urls=HTTP://127.0.0.1:2380,http://b:2'] },
     { clusterJoinUrls: [] },
+  ],
+  [
+    'a cluster as v2 writes it',
+    {
+      file: [
+        'name: b',
+        'cluster-role: primary',
+        'cluster:',
+        '  listen-client-urls: [http://127.0.0.1:1]',
+        '  listen-peer-urls: [http://127.0.0.1:2]',
+        '  initial-cluster:',
+        '  - a: http://127.0.0.1:3',
+        '  - b: http://127.0.0.1:4',
+      ].join('\n'),
+    },
+    {
+      clusterRole: 'writer',
+      clusterListenClientUrls: ['http://127.0.0.1:1'],
+      clusterListenPeerUrls: ['http://127.0.0.1:2'],
+      clusterInitialAdvertisePeerUrls: ['http://127.0.0.1:4'],
+      initialCluster: { a: 'http://127.0.0.1:3', b: 'http://127.0.0.1:4' },
+    },
+  ],
+  [
+    'a cluster in the environment, which says where to listen, too',
+    { env: { EG_NAME: 'a', EG_INITIAL_CLUSTER: 'a=http://127.0.0.1:1,b=http://127.0.0.1:2' } },
+    {
+      clusterListenPeerUrls: ['http://127.0.0.1:1'],
+      clusterInitialAdvertisePeerUrls: ['http://127.0.0.1:1'],
+    },
+  ],
+  [
+    'an open peer port, asked for',
+    { argv: ['--listen-peer-urls=http://0.0.0.0:1', '--allow-insecure-peers'] },
+    { allowInsecurePeers: true },
+  ],
+  [
+    'a peer port with a secret',
+    {
+      argv: ['--listen-peer-urls=http://0.0.0.0:1'],
+      file: 'cluster-secret: 0123456789abcdef',
+    },
+    { clusterSecret: '0123456789abcdef' },
   ],
   ['a choice in any case', { env: { EG_LOG_FORMAT: 'JSON' } }, { logFormat: 'json' }],
 ])('accepts: %s', (_name, given, want) => {
@@ -182,7 +225,21 @@ it.each<[name: string, given: Given, want: (string | RegExp)[]]>([
     { file: 'disable-access: true\ndisable-access-log: true' },
     [/same option/],
   ],
-  ['a v2 cluster block', { file: 'cluster: {state-flag: new}' }, [/cluster block of v2/]],
+  [
+    'a cluster that is no block',
+    { file: 'cluster: x' },
+    [/^eg\.yaml:1:1: cluster: unknown option/],
+  ],
+  [
+    'an unknown key of the block of v2',
+    { file: 'cluster:\n  listen-peer-url: [http://127.0.0.1:1]' },
+    ['eg.yaml:2:3: listen-peer-url: unknown option, did you mean listen-peer-urls?'],
+  ],
+  [
+    'an option of the block and its name of v1',
+    { file: 'cluster-join-urls: []\ncluster: {primary-listen-peer-urls: []}' },
+    [/same option as cluster-join-urls/],
+  ],
   ['two documents', { file: 'name: a\n---\nname: b' }, [/one document/]],
   ['a mask for a password', { file: 'basic-auth: {admin: "***"}' }, [/mask/]],
   ['a list as file', { file: '- name: x' }, [/a map of options/]],
@@ -193,11 +250,94 @@ it.each<[name: string, given: Given, want: (string | RegExp)[]]>([
   ['an empty cluster name', { argv: ['--cluster-name='] }, [/^--cluster-name: expected/]],
   ['an empty directory', { file: 'data-dir: ""' }, [/data-dir: must not be empty/]],
   ['a reader', { argv: ['--cluster-role=reader'] }, [/readers follow/]],
+  ['a reader of v2', { argv: ['--cluster-role=secondary'] }, [/readers follow/]],
+  ['another role', { argv: ['--cluster-role=leader'] }, [/writer, reader, primary, secondary/]],
   [
-    'joining others',
-    { argv: ['--cluster-join-urls=http://b:2'] },
-    [/^--cluster-join-urls: joining/],
+    'founding and joining at once',
+    {
+      argv: [
+        '--initial-cluster=eg-default-name=http://127.0.0.1:2380',
+        '--cluster-join-urls=http://127.0.0.1:3',
+      ],
+    },
+    [/^--initial-cluster: .* either founds .* or joins/],
   ],
+  [
+    'a cluster without this member',
+    { argv: ['--initial-cluster=a=http://127.0.0.1:1,b=http://127.0.0.1:2', '--name=c'] },
+    ['--initial-cluster: this member is "c", which is not among a, b'],
+  ],
+  [
+    'two URLs for this member',
+    {
+      argv: [
+        '--initial-cluster=a=http://127.0.0.1:1',
+        '--name=a',
+        '--initial-advertise-peer-urls=http://127.0.0.1:2',
+      ],
+    },
+    [/^--initial-cluster: says http:\/\/127\.0\.0\.1:1 for this member, .* says .*:2$/],
+  ],
+  [
+    'two members at one URL',
+    { file: 'name: a\ninitial-cluster: [{a: http://127.0.0.1:1}, {b: HTTP://127.0.0.1:1/}]' },
+    ['eg.yaml:2:1: initial-cluster: two members have http://127.0.0.1:1'],
+  ],
+  [
+    'a member twice',
+    { file: 'name: a\ninitial-cluster: [{a: http://127.0.0.1:1}, {a: http://127.0.0.1:2}]' },
+    [/names of members, each once/],
+  ],
+  [
+    'more members than may vote',
+    {
+      argv: [
+        '--name=m0',
+        `--initial-cluster=${[...'01234567'].map((n) => `m${n}=http://127.0.0.1:100${n}`).join()}`,
+      ],
+    },
+    ['--initial-cluster: a cluster has at most 7 writers, not 8'],
+  ],
+  ['a member without URL', { argv: ['--initial-cluster=a=1'] }, [/"1" is no URL/]],
+  [
+    'a peer URL without port',
+    { argv: ['--listen-peer-urls=http://127.0.0.1'] },
+    [/expected scheme, host and port .* got "http:\/\/127\.0\.0\.1"$/],
+  ],
+  [
+    'a peer URL with a path',
+    { argv: ['--cluster-join-urls=http://127.0.0.1:1/x'] },
+    [/expected scheme, host and port/],
+  ],
+  [
+    'TLS for some',
+    { argv: ['--cluster-join-urls=https://127.0.0.1:1'] },
+    [/peers speak TLS to all or to none/],
+  ],
+  [
+    'TLS without files',
+    {
+      argv: [
+        '--listen-peer-urls=https://127.0.0.1:1',
+        '--initial-advertise-peer-urls=https://127.0.0.1:1',
+        '--peer-cert-file=x',
+      ],
+    },
+    ['peer-key-file: needed for https:// peer URLs', 'peer-ca-file: needed for https:// peer URLs'],
+  ],
+  [
+    'peer certificates without TLS',
+    { argv: ['--peer-ca-file=x'] },
+    ['--peer-ca-file: has no effect without https:// peer URLs'],
+  ],
+  [
+    'an open peer port',
+    { argv: ['--listen-peer-urls=http://0.0.0.0:2380'] },
+    [/^--cluster-listen-peer-urls: http:\/\/0\.0\.0\.0:2380 can be reached from other machines/],
+  ],
+  ['a secret on the command line', { argv: ['--cluster-secret=0123456789abcdef'] }, [/file only/]],
+  ['a short secret', { file: 'cluster-secret: hunter2' }, [/at least 16 characters$/]],
+  ['a mask for a secret', { file: 'cluster-secret: "***"' }, [/not the mask/]],
   ['a new cluster', { argv: ['--force-new-cluster'] }, [/^--force-new-cluster: /]],
   ['no listen URLs', { file: 'cluster-listen-peer-urls: []' }, [/at least one URL/]],
   ['a log folder apart', { argv: ['--wal-dir=x'] }, [/data-dir/]],
@@ -232,9 +372,52 @@ it.each<[name: string, given: Given, want: RegExp]>([
     /std-log-level: ignored/,
   ],
   ['a v2 option with a harmless value', { file: 'use-standalone-etcd: false' }, /ignored/],
+  ['an option of v2 without effect', { file: 'cluster: {state-flag: new}' }, /state-flag: ignored/],
   ['starting the cluster', { argv: ['--cluster-join-urls=http://127.0.0.1:2380'] }, /our own/],
 ])('mentions: %s', (_name, given, want) => {
   expect(run(given).notices).toEqual([expect.stringMatching(want)])
+})
+
+it.each<[name: string, argv: string[], want: object]>([
+  [
+    'alone by default',
+    [],
+    { type: 'found', members: [{ name: 'eg-default-name', url: 'http://127.0.0.1:2380' }] },
+  ],
+  [
+    'with others',
+    ['--name=a', '--initial-cluster=a=http://127.0.0.1:1,b=http://127.0.0.1:2'],
+    {
+      type: 'found',
+      members: [
+        { name: 'a', url: 'http://127.0.0.1:1' },
+        { name: 'b', url: 'http://127.0.0.1:2' },
+      ],
+    },
+  ],
+  [
+    'as the first of the list that all writers have',
+    ['--cluster-join-urls=http://127.0.0.1:2380,http://127.0.0.1:2,http://127.0.0.1:3'],
+    { type: 'found-first', others: ['http://127.0.0.1:2', 'http://127.0.0.1:3'] },
+  ],
+  [
+    'as another of the list',
+    ['--cluster-join-urls=http://127.0.0.1:2,http://127.0.0.1:2380,http://127.0.0.1:3'],
+    { type: 'join', urls: ['http://127.0.0.1:2', 'http://127.0.0.1:3'] },
+  ],
+])('begins %s', (_name, argv, want) => {
+  expect(run({ argv }).cluster.start).toEqual(want)
+})
+
+it('insists on the ports that were asked for, and on no others', () => {
+  const asked = (argv: string[]): boolean[] => {
+    const { peerListen, clientListen } = run({ argv }).cluster
+    return [peerListen.isAskedFor, clientListen.isAskedFor]
+  }
+  expect(asked([])).toEqual([false, false])
+  expect(asked(['--listen-peer-urls=http://127.0.0.1:1'])).toEqual([true, false])
+  expect(asked(['--listen-client-urls=http://127.0.0.1:1'])).toEqual([false, true])
+  expect(asked(['--initial-cluster=eg-default-name=http://127.0.0.1:1'])).toEqual([true, false])
 })
 
 it('the environment may name the config file', () => {
@@ -278,6 +461,14 @@ it('never shows a password', () => {
   expect(printConfig(outcome)).toMatch(/admin: .*\*\*\*/)
   expect(JSON.stringify([outcome.config, outcome.memberOptions])).not.toContain('hunter2')
   expect(problems({ file: 'basic-auth: "admin:hunter2"' }).join()).not.toContain('hunter2')
+})
+
+it('never shows the secret of the cluster', () => {
+  const outcome = run({ file: 'cluster-secret: 0123456789abcdef' })
+  expect(printConfig(outcome)).toMatch(/cluster-secret: .*\*\*\*/)
+  expect(JSON.stringify([outcome.config, outcome.memberOptions])).not.toContain('0123456789')
+  const short = problems({ file: 'cluster-secret: abcdef' }).join()
+  expect(short).not.toContain('abcdef')
 })
 
 it('options are frozen, lists and maps included', () => {

@@ -5,11 +5,13 @@
 import { hostname } from 'node:os'
 import { toYaml } from '../spec/yaml.js'
 import { checkOptions } from './check.js'
+import { type ClusterSetup, clusterSetup, isSelfJoin, urlsOfInitialCluster } from './cluster.js'
 import { readFlags } from './flags.js'
 import { helpText } from './help.js'
 import { type Env, flagSettings, readConfigFile, readEnv, type Setting } from './sources.js'
 import { OPTIONS, type OptionKey, type OptionRow, ROWS, type ServerOptions } from './table.js'
 
+export type { ClusterSetup } from './cluster.js'
 export type { ServerOptions } from './table.js'
 
 /** Effective options with the form they are shown in. */
@@ -19,6 +21,7 @@ export interface Effective {
   readonly config: Readonly<Record<string, unknown>>
   /** The options of v1.0.0 alone, in its order: what a member shows of itself. */
   readonly memberOptions: Readonly<Record<string, unknown>>
+  readonly cluster: ClusterSetup
 }
 
 export type OptionsOutcome =
@@ -64,17 +67,22 @@ export function readOptions(
     shown[key] = read.shown
   }
   // Every key of ROWS has been set, each by the type of its own row.
-  const read = values as ServerOptions
+  const given = values as ServerOptions
   const name =
-    read.name === '' ? `${host}-${String(shown.apiAddr)}`.replaceAll(/[,:=]/g, '-') : read.name
+    given.name === '' ? `${host}-${String(shown.apiAddr)}`.replaceAll(/[,:=]/g, '-') : given.name
+  const isSet = (key: OptionKey): boolean => sources.some((source) => source.has(key))
+  const named = { ...given, name }
+  const read = { ...named, ...urlsOfInitialCluster(named, isSet) }
   const joinUrls = isSelfJoin(read) ? [] : read.clusterJoinUrls
   if (joinUrls.length < read.clusterJoinUrls.length) {
     notices.push(
       'cluster-join-urls: the first is our own peer URL, so this member starts the cluster',
     )
   }
-  const options: ServerOptions = Object.freeze({ ...read, name, clusterJoinUrls: joinUrls })
+  const options: ServerOptions = Object.freeze({ ...read, clusterJoinUrls: joinUrls })
+  const { clusterListenPeerUrls, clusterInitialAdvertisePeerUrls } = options
   Object.assign(shown, { name, clusterJoinUrls: joinUrls })
+  Object.assign(shown, { clusterListenPeerUrls, clusterInitialAdvertisePeerUrls })
 
   const where = (key: OptionKey): string =>
     sources.find((source) => source.has(key))?.get(key)?.where ?? OPTIONS[key].name
@@ -86,6 +94,7 @@ export function readOptions(
     options,
     config: show(shown, (row) => row.inFile),
     memberOptions: show(shown, (row) => row.isV1),
+    cluster: clusterSetup(options, read.clusterJoinUrls, isSet),
   }
 }
 
@@ -120,13 +129,6 @@ function readRow(
   const fallback = row.type.fromYaml(row.default)
   if (!fallback.ok) throw new TypeError(`default of ${row.name}: expected ${fallback.expected}`)
   return fallback
-}
-
-/** Sample clusters give every writer the same list; for the first of them it names itself. */
-function isSelfJoin(o: ServerOptions): boolean {
-  const first = o.clusterJoinUrls[0]?.toLowerCase()
-  if (first === undefined || o.clusterRole !== 'writer') return false
-  return o.clusterInitialAdvertisePeerUrls.some((url) => url.toLowerCase() === first)
 }
 
 function show(

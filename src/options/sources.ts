@@ -115,10 +115,11 @@ export function readConfigFile(path: string, readFile: (path: string) => string)
     problems.push(`config file ${path}: expected one document, a map of options like "name: eg-1"`)
     return source
   }
-  const entries = Object.entries(options)
-  const positions = document.locate(entries.map(([name]) => ({ path: [name], isKey: true })))
-  for (const [i, [name, value]] of entries.entries()) {
+  const entries = Object.entries(options).flatMap(([name, value]) => entriesOf(name, value))
+  const positions = document.locate(entries.map(({ path: at }) => ({ path: at, isKey: true })))
+  for (const [i, { path: at, value }] of entries.entries()) {
     const { line, column } = positions[i] ?? { line: 1, column: 1 }
+    const name = at.at(-1) as string
     const where = `${path}:${line}:${column}: ${name}`
     const key = inFile.get(name)
     if (key === undefined) {
@@ -136,6 +137,20 @@ export function readConfigFile(path: string, readFile: (path: string) => string)
   return source
 }
 
+/** An option, or all of the block of v2, whose keys are names of options here. */
+function entriesOf(name: string, value: unknown): { path: readonly string[]; value: unknown }[] {
+  const isBlock = name === 'cluster' && typeof value === 'object' && value !== null
+  if (!isBlock || Array.isArray(value)) return [{ path: [name], value }]
+  return Object.entries(value).map(([key, each]) => ({ path: [name, key], value: each }))
+}
+
+/** Whatever they are set to, they change nothing here. */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  'std-log-level',
+  'state-flag',
+  'max-call-send-msg-size',
+])
+
 function refuseOrExcuse(
   name: string,
   value: unknown,
@@ -145,7 +160,7 @@ function refuseOrExcuse(
 ): void {
   const foreign = Object.hasOwn(FOREIGN, name) ? FOREIGN[name] : undefined
   if (foreign !== undefined) {
-    if (name === 'std-log-level' || isNothing(value)) notices.push(`${where}: ignored: ${foreign}`)
+    if (WITHOUT_EFFECT.has(name) || isNothing(value)) notices.push(`${where}: ignored: ${foreign}`)
     else problems.push(`${where}: ${foreign}`)
     return
   }

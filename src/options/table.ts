@@ -1,10 +1,13 @@
 import {
   choice,
+  choiceWithNames,
   duration,
   flag,
   hostPort,
   integer,
+  memberMap,
   type OptionType,
+  secret,
   secretMap,
   text,
   textMap,
@@ -93,9 +96,14 @@ export const OPTIONS = {
   clusterRole: v1({
     name: 'cluster-role',
     group: 'Cluster',
-    type: choice(['writer', 'reader']),
+    type: choiceWithNames({
+      writer: 'writer',
+      reader: 'reader',
+      primary: 'writer',
+      secondary: 'reader',
+    }),
     default: 'writer',
-    doc: 'A writer stores the configuration, a reader follows it.',
+    doc: 'A writer stores the configuration, a reader follows it; v2 says primary and secondary.',
   }),
   clusterRequestTimeoutMs: v1({
     name: 'cluster-request-timeout',
@@ -106,6 +114,7 @@ export const OPTIONS = {
   }),
   clusterListenClientUrls: v1({
     name: 'cluster-listen-client-urls',
+    alias: 'listen-client-urls',
     group: 'Cluster',
     type: urlList,
     default: ['http://127.0.0.1:2379'],
@@ -113,6 +122,7 @@ export const OPTIONS = {
   }),
   clusterListenPeerUrls: v1({
     name: 'cluster-listen-peer-urls',
+    alias: 'listen-peer-urls',
     group: 'Cluster',
     type: urlList,
     default: ['http://127.0.0.1:2380'],
@@ -120,6 +130,7 @@ export const OPTIONS = {
   }),
   clusterAdvertiseClientUrls: v1({
     name: 'cluster-advertise-client-urls',
+    alias: 'advertise-client-urls',
     group: 'Cluster',
     type: urlList,
     default: ['http://127.0.0.1:2379'],
@@ -127,6 +138,7 @@ export const OPTIONS = {
   }),
   clusterInitialAdvertisePeerUrls: v1({
     name: 'cluster-initial-advertise-peer-urls',
+    alias: 'initial-advertise-peer-urls',
     group: 'Cluster',
     type: urlList,
     default: ['http://127.0.0.1:2380'],
@@ -134,6 +146,7 @@ export const OPTIONS = {
   }),
   clusterJoinUrls: v1({
     name: 'cluster-join-urls',
+    alias: 'primary-listen-peer-urls',
     group: 'Cluster',
     type: urlList,
     default: [],
@@ -206,6 +219,53 @@ export const OPTIONS = {
     doc: 'Write a heap profile to this file at exit; those of workers beside it.',
   }),
 
+  initialCluster: row({
+    name: 'initial-cluster',
+    group: 'Cluster',
+    type: memberMap,
+    default: {},
+    doc: 'All members of a new cluster with their peer URLs, the same on each of them.',
+  }),
+  clusterSecret: row({
+    name: 'cluster-secret',
+    group: 'Cluster',
+    type: secret,
+    default: '',
+    defaultDoc: 'none',
+    onCommandLine: false,
+    doc: 'Proves that a peer belongs to the cluster, the same on all; in the config file only.',
+  }),
+  peerCertFile: row({
+    name: 'peer-cert-file',
+    group: 'Cluster',
+    type: text('FILE'),
+    default: '',
+    defaultDoc: 'none',
+    doc: 'Certificate of this member for https:// peer URLs, PEM; it holds the name of the member.',
+  }),
+  peerKeyFile: row({
+    name: 'peer-key-file',
+    group: 'Cluster',
+    type: text('FILE'),
+    default: '',
+    defaultDoc: 'none',
+    doc: 'Private key of peer-cert-file, PEM.',
+  }),
+  peerCaFile: row({
+    name: 'peer-ca-file',
+    group: 'Cluster',
+    type: text('FILE'),
+    default: '',
+    defaultDoc: 'none',
+    doc: 'Who signs the members of this cluster and nobody else, PEM.',
+  }),
+  allowInsecurePeers: row({
+    name: 'allow-insecure-peers',
+    group: 'Cluster',
+    type: flag,
+    default: false,
+    doc: 'Let anyone who reaches the peer port be a member: no secret, no TLS, beyond this machine.',
+  }),
   tls: row({
     name: 'tls',
     group: 'Admin API',
@@ -363,10 +423,11 @@ export const ROWS = Object.freeze(
  */
 export const FOREIGN: Readonly<Record<string, string>> = Object.freeze({
   'std-log-level': 'it never had a meaning; remove it',
-  cluster: 'the cluster block of v2 is not supported yet; use the cluster-* options',
   'use-standalone-etcd': 'an external etcd is not supported yet',
   'initial-object-config-files': 'initial objects are not supported yet; use egctl object apply',
   'objects-dump-interval': 'objects are durable when acknowledged; there is nothing to dump',
   'status-update-max-batch-size': 'statuses are not written in batches here',
+  'state-flag': 'whether the cluster exists is found out by asking its members',
+  'max-call-send-msg-size': 'the size of messages between members is fixed',
   'signal-upgrade': 'upgrade in place is not supported yet',
 })

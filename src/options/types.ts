@@ -61,6 +61,17 @@ export function choice<const C extends string>(choices: readonly C[]): OptionTyp
   })
 }
 
+/** A choice whose values have another name each, as those of another version. */
+export function choiceWithNames<const C extends string>(
+  names: Readonly<Record<string, C>>,
+): OptionType<C> {
+  const values = [...new Set(Object.values(names))]
+  return scalar(values.join('|'), (t) => {
+    const found = Object.hasOwn(names, t.toLowerCase()) ? names[t.toLowerCase()] : undefined
+    return found === undefined ? no(`one of ${Object.keys(names).join(', ')}`) : ok(found)
+  })
+}
+
 export function integer(min: number, max: number): OptionType<number> {
   return scalar('N', (t) => {
     const value = /^\d{1,9}$/.test(t) ? Number(t) : -1
@@ -150,6 +161,29 @@ export const textMap: OptionType<TextMap> = {
   fromYaml: (value) => mapFromYaml(value, 'a map of names to values'),
 }
 
+/** Members by name with their peer URLs; in the file a map, or a list of maps of one entry. */
+export const memberMap: OptionType<TextMap> = {
+  placeholder: 'NAME=URL,...',
+  fromText: (texts) => members(textMap.fromText(texts)),
+  fromYaml: (value) => {
+    if (!Array.isArray(value)) return members(mapFromYaml(value, MEMBERS))
+    const maps = value.map((each) => mapFromYaml(each, MEMBERS))
+    const entries = maps.flatMap((each) => (each.ok ? Object.entries(each.value) : []))
+    const isWhole = maps.every((each) => each.ok)
+    const isTwice = new Set(entries.map(([name]) => name)).size < entries.length
+    if (!isWhole || isTwice) return no(MEMBERS)
+    return members(ok(Object.freeze(Object.fromEntries(entries))))
+  },
+}
+
+const MEMBERS = 'names of members, each once, with their peer URLs'
+
+function members(reading: Reading<TextMap>): Reading<TextMap> {
+  if (!reading.ok) return no(MEMBERS)
+  const bad = Object.entries(reading.value).find(([, url]) => !isUrl(url))
+  return bad === undefined ? reading : no(`${MEMBERS}; ${JSON.stringify(bad[1])} is no URL`)
+}
+
 function mapFromJson(json: string): Reading<TextMap> {
   const what = 'a JSON object of strings or key=value pairs'
   try {
@@ -160,6 +194,22 @@ function mapFromJson(json: string): Reading<TextMap> {
 }
 
 const MASK = '***'
+
+/** One secret, never shown. */
+export const secret: OptionType<string> = {
+  placeholder: 'SECRET',
+  fromText: () => no('a text in the config file'),
+  fromYaml: (value) => {
+    const what = 'a text of at least 16 characters'
+    if (typeof value !== 'string') return no(what)
+    if (value === MASK) return no(`${what}, not the mask that --print-config puts in its place`)
+    if (value === '') return ok('')
+    return value.length < SECRET_LENGTH_MIN ? no(what) : ok(value, MASK)
+  },
+}
+
+/** Short enough to type, too long to be guessed over the wire. */
+const SECRET_LENGTH_MIN = 16
 
 /** User names and passwords: never shown, and not to be typed where other users can read them. */
 export const secretMap: OptionType<TextMap> = {

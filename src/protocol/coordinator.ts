@@ -25,6 +25,12 @@ export interface StoredObject {
 /** `create`: must not exist. `update`: must exist with that kind. `apply`: whichever fits. */
 export type PutMode = 'create' | 'update' | 'apply'
 
+/** `cluster`: answered once the workers of every live member run it, or after the longest wait. */
+export type WriteWait = 'node' | 'cluster'
+
+/** `local`: what this node has, at once. Default: all that was acknowledged anywhere before. */
+export type ReadConsistency = 'linearizable' | 'local'
+
 export interface PutObject extends Asks<WriteResult> {
   readonly type: 'put-object'
   readonly mode: PutMode
@@ -39,6 +45,8 @@ export interface PutObject extends Asks<WriteResult> {
   readonly dryRun: boolean
   /** Chosen by the client; a repeated write with the same id is applied at most once. */
   readonly requestId: string
+  /** Default: `node`. */
+  readonly wait?: WriteWait
 }
 
 export interface DeleteObject extends Asks<WriteResult> {
@@ -46,11 +54,15 @@ export interface DeleteObject extends Asks<WriteResult> {
   readonly name: string
   readonly ifMatch: number | null
   readonly requestId: string
+  /** Default: `node`. */
+  readonly wait?: WriteWait
 }
 
 export interface DeleteAllObjects extends Asks<WriteResult> {
   readonly type: 'delete-all-objects'
   readonly requestId: string
+  /** Default: `node`. */
+  readonly wait?: WriteWait
 }
 
 export interface WriteResult {
@@ -70,10 +82,12 @@ export interface WriteResult {
 export interface GetObject extends Asks<Stamped<StoredObject>> {
   readonly type: 'get-object'
   readonly name: string
+  readonly consistency?: ReadConsistency
 }
 
 export interface ListObjects extends Asks<Stamped<readonly StoredObject[]>> {
   readonly type: 'list-objects'
+  readonly consistency?: ReadConsistency
 }
 
 /** member name → status of the object there. */
@@ -82,10 +96,12 @@ export type StatusByMember = Readonly<Record<string, Readonly<Record<string, unk
 export interface GetObjectStatus extends Asks<Stamped<StatusByMember>> {
   readonly type: 'get-object-status'
   readonly name: string
+  readonly consistency?: ReadConsistency
 }
 
 export interface ListObjectStatus extends Asks<Stamped<Readonly<Record<string, StatusByMember>>>> {
   readonly type: 'list-object-status'
+  readonly consistency?: ReadConsistency
 }
 
 export interface MemberStatus {
@@ -99,6 +115,7 @@ export interface MemberStatus {
 
 export interface ListMembers extends Asks<Stamped<readonly MemberStatus[]>> {
   readonly type: 'list-members'
+  readonly consistency?: ReadConsistency
 }
 
 export interface PurgeMember extends Asks<Stamped<null>> {

@@ -121,6 +121,8 @@ export class Root {
         member: options.name,
         memberOptions: effective.memberOptions,
         dataDir: this.#paths.dataDir,
+        cluster: effective.cluster,
+        requestTimeoutMs: options.clusterRequestTimeoutMs,
         unknownFields: options.unknownFields,
         log: this.#logOptions,
         profiles: profilesOf(this.#profiles, 'coordinator'),

@@ -1,5 +1,8 @@
+import type { ClusterSetup } from '../options/options.js'
 import type { LogOptions } from '../telemetry/open-log.js'
 import type { ProfileOptions } from '../telemetry/profile.js'
+
+export type { ClusterSetup } from '../options/options.js'
 
 /** What a worker thread is started with. */
 export interface WorkerThreadData {
@@ -17,6 +20,10 @@ export interface CoordinatorThreadData {
   readonly member: string
   readonly memberOptions: Readonly<Record<string, unknown>>
   readonly dataDir: string
+  /** Paths in it are relative to the home directory of the process, or absolute. */
+  readonly cluster: ClusterSetup
+  /** Longest wait for an answer of the cluster. */
+  readonly requestTimeoutMs: number
   readonly unknownFields: 'refuse' | 'warn'
   readonly log: LogOptions
   readonly profiles: ProfileOptions

@@ -14,7 +14,7 @@ function line(row: OptionRow<unknown>): string {
   const names = [row.name, ...(row.alias === null ? [] : [row.alias])].map((name) => `\`${name}\``)
   if (row.short !== null) names.push(`\`-${row.short}\``)
   const place = row.onCommandLine ? (row.inFile ? '' : ' Not in the file.') : ' In the file only.'
-  const value = row.onCommandLine ? row.type.placeholder || 'switch' : 'map'
+  const value = row.type.placeholder || (row.onCommandLine ? 'switch' : 'map')
   const doc = row.doc.includes('config file only') ? row.doc : `${row.doc}${place}`
   const cells = [names.join(', '), value.replaceAll('|', ' or '), defaultOf(row), doc]
   return `| ${cells.join(' | ')} |`
