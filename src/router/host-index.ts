@@ -19,28 +19,50 @@ export class HostIndex {
   readonly #everywhere = new PathIndex()
   readonly #exact = new Map<string, PathIndex>()
   readonly #patterns = new Map<string, { regexp: LinearRegexp; paths: PathIndex }>()
+  /** By the text with its '*', in lower case. */
+  readonly #wildcards = new Map<string, { prefix: string; suffix: string; paths: PathIndex }>()
   readonly #found = new Map<string, readonly PathIndex[]>()
   #all: readonly PathIndex[] = []
 
-  /** Where the paths of a rule with these conditions go: one index, or two. */
-  groupsOf(rule: RuleSpec): PathIndex[] {
-    const { host, hostRegexp } = rule
-    const groups: PathIndex[] = []
-    if (host) {
-      const key = host.toLowerCase()
-      const group = this.#exact.get(key) ?? new PathIndex()
-      this.#exact.set(key, group)
-      groups.push(group)
+  /** Where the paths of a rule with these conditions go: one index for each of them. */
+  groupsOf({ host, hostRegexp, hosts = [] }: RuleSpec): PathIndex[] {
+    const groups = new Set<PathIndex>()
+    if (host) groups.add(this.#exactGroup(host))
+    if (hostRegexp) groups.add(this.#patternGroup(hostRegexp))
+    for (const { isRegexp, value } of hosts) {
+      if (isRegexp) groups.add(this.#patternGroup(value))
+      else if (!value.includes('*')) groups.add(this.#exactGroup(value))
+      else if (isWildcard(value)) groups.add(this.#wildcardGroup(value))
+      else groups.add(new PathIndex()) // holds for no host
     }
-    if (hostRegexp) {
-      let group = this.#patterns.get(hostRegexp)
-      if (group === undefined) {
-        group = { regexp: compileRegexp(hostRegexp), paths: new PathIndex() }
-        this.#patterns.set(hostRegexp, group)
-      }
-      groups.push(group.paths)
+    return groups.size === 0 ? [this.#everywhere] : [...groups]
+  }
+
+  #exactGroup(host: string): PathIndex {
+    const key = host.toLowerCase()
+    const group = this.#exact.get(key) ?? new PathIndex()
+    this.#exact.set(key, group)
+    return group
+  }
+
+  #patternGroup(source: string): PathIndex {
+    let group = this.#patterns.get(source)
+    if (group === undefined) {
+      group = { regexp: compileRegexp(source), paths: new PathIndex() }
+      this.#patterns.set(source, group)
     }
-    return groups.length === 0 ? [this.#everywhere] : groups
+    return group.paths
+  }
+
+  #wildcardGroup(value: string): PathIndex {
+    const key = value.toLowerCase()
+    let group = this.#wildcards.get(key)
+    if (group === undefined) {
+      const [prefix = '', suffix = ''] = key.split('*')
+      group = { prefix, suffix, paths: new PathIndex() }
+      this.#wildcards.set(key, group)
+    }
+    return group.paths
   }
 
   /** Called once, when all is added. */
@@ -49,11 +71,12 @@ export class HostIndex {
     this.#everywhere.freeze()
     for (const paths of this.#exact.values()) paths.freeze()
     for (const { paths } of this.#patterns.values()) paths.freeze()
+    for (const { paths } of this.#wildcards.values()) paths.freeze()
   }
 
   /** The indices that hold for a Host field. */
   find(host: string): readonly PathIndex[] {
-    if (this.#exact.size === 0 && this.#patterns.size === 0) return this.#all
+    if (this.#exact.size + this.#patterns.size + this.#wildcards.size === 0) return this.#all
     let found = this.#found.get(host)
     if (found === undefined) {
       found = this.#search(host)
@@ -80,12 +103,22 @@ export class HostIndex {
     for (const { regexp, paths } of this.#patterns.values()) {
       if (regexp.test(host) || (bare !== host && regexp.test(bare))) found.push(paths)
     }
+    for (const { prefix, suffix, paths } of this.#wildcards.values()) {
+      if (bare.startsWith(prefix) && bare.endsWith(suffix)) found.push(paths)
+    }
     return found
   }
 }
 
-/** Leaves a bare IPv6 address alone, whose last part is no port. */
-function withoutPort(host: string): string {
+/** One '*' at the beginning or the end, and something beside it; all else matches nothing. */
+export function isWildcard(value: string): boolean {
+  const star = value.indexOf('*')
+  if (star < 0 || value.length === 1 || value.indexOf('*', star + 1) >= 0) return false
+  return star === 0 || star === value.length - 1
+}
+
+/** Without the port. Leaves a bare IPv6 address alone, whose last part is no port. */
+export function withoutPort(host: string): string {
   const colon = host.lastIndexOf(':')
   if (colon < 0 || host.endsWith(']')) return host
   if (host.indexOf(':') < colon && !host.startsWith('[')) return host

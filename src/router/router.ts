@@ -8,7 +8,7 @@ import { NO_ENTRY, type PathIndex } from './path-index.js'
 import type { HeaderSpec, PathSpec, RouterSpec, RuleSpec } from './spec.js'
 
 /** Longer ones are not remembered, so that the cache is bounded in bytes too. */
-const CACHE_KEY_LENGTH_MAX = 2048
+export const CACHE_KEY_LENGTH_MAX = 2048
 
 /** Answered without a back end, with an empty body. */
 export type Refusal = 403 | 404 | 405
@@ -161,7 +161,7 @@ export class Router<T> {
 }
 
 /** The first entry above `after` in any of the groups. */
-function nextOf(groups: readonly PathIndex[], path: string, after: number): number {
+export function nextOf(groups: readonly PathIndex[], path: string, after: number): number {
   let best = NO_ENTRY
   for (let i = 0; i < groups.length; i++) {
     best = Math.min(best, (groups[i] as PathIndex).next(path, after))

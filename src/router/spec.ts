@@ -16,7 +16,15 @@ export interface RuleSpec {
   readonly ipFilter?: IpFilterSpec | undefined
   readonly host?: string | undefined
   readonly hostRegexp?: string | undefined
+  /** Further conditions on the host (v2), alternatives to the others. */
+  readonly hosts?: readonly HostSpec[] | undefined
   readonly paths?: readonly PathSpec[] | undefined
+}
+
+export interface HostSpec {
+  readonly isRegexp: boolean
+  /** Without isRegexp: equal, or with one '*' at its beginning or end, which stands for any text. */
+  readonly value: string
 }
 
 /** One without `path`, `pathPrefix` and `pathRegexp` holds for every path; else any of them. */
