@@ -195,7 +195,7 @@ export const CATALOGUE_FIXTURE: Catalogue = {
       ? {
           kind,
           category: kind === 'HTTPServer' ? 'TrafficGate' : 'Pipeline',
-          aliases: kind === 'HTTPServer' ? ['httpservers', 'hs'] : [],
+          aliases: kind === 'HTTPServer' ? ['httpservers', 'hs'] : ['hpl'],
           description: `What ${kind} is for.`,
         }
       : null,

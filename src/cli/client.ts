@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs'
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { CliError } from './io.js'
-import { describeTarget, type Target } from './target.js'
+import { describeTarget, type Target, type TlsSource } from './target.js'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+/** Which of the two APIs of the server. */
+export type Api = 'v1' | 'v2'
 
 /** An answer with a status of 2xx. */
 export interface Reply {
@@ -12,9 +14,13 @@ export interface Reply {
   readonly body: string
   /** Of the configuration, from `X-Config-Version`; null when the server did not say. */
   readonly version: string | null
+  /** Of the one object that was read, for `If-Match`; null otherwise. */
+  readonly etag: string | null
 }
 
 export interface Sent {
+  /** Default v1. */
+  readonly api?: Api
   /** `json` or `yaml`; what the body of the answer is to be. */
   readonly as: 'json' | 'yaml'
   readonly body?: string
@@ -37,7 +43,7 @@ export class Refusal extends CliError {
   }
 }
 
-const PREFIX = '/apis/v1'
+const PREFIXES: Readonly<Record<Api, string>> = { v1: '/apis/v1', v2: '/apis/v2' }
 /** The server answers within its own time-outs, which are shorter. */
 const TIMEOUT_MS = 60_000
 
@@ -49,52 +55,82 @@ interface Raw {
   readonly body: string
 }
 
+interface Reached {
+  readonly target: Target
+  readonly agent: http.Agent
+}
+
 /** Talks to one server. `warn` hears what the server wants a person to know. */
 export class AdminClient {
-  readonly #target: Target
+  readonly #find: () => Promise<Target>
   readonly #warn: (text: string) => void
-  readonly #agent: http.Agent
+  #reached: Promise<Reached> | null = null
 
-  constructor(target: Target, warn: (text: string) => void) {
-    this.#target = target
+  /** `find` is called once, with the first request. */
+  constructor(find: () => Promise<Target>, warn: (text: string) => void) {
+    this.#find = find
     this.#warn = warn
-    this.#agent = target.tls === null ? new http.Agent({ keepAlive: true }) : httpsAgent(target)
   }
 
-  /** `path` stands below `/apis/v1`. Rejects with a {@link CliError}. */
+  /** `path` stands below the prefix of the API. Rejects with a {@link CliError}. */
   async request(method: Method, path: string, sent: Sent): Promise<Reply> {
-    const raw = await this.#send(method, path, sent)
+    const raw = await this.#send(method, path, sent, null)
     if (raw.status < 200 || raw.status > 299) throw await refusalOf(raw)
     if (sent.isQuiet !== true) this.#tellWarnings(raw)
-    const version = raw.headers['x-config-version']
+    const { 'x-config-version': version, etag } = raw.headers
     return {
       status: raw.status,
       body: raw.body,
       version: typeof version === 'string' ? version : null,
+      etag: etag ?? null,
     }
   }
 
-  #send(method: Method, path: string, sent: Sent): Promise<Raw> {
-    const { host, port, tls, credentials } = this.#target
+  /** Hands on what a GET gives as it comes, until the server ends it. */
+  async stream(path: string, sent: Sent, taken: (text: string) => void): Promise<void> {
+    const raw = await this.#send('GET', path, sent, taken)
+    if (raw.status < 200 || raw.status > 299) throw await refusalOf(raw)
+  }
+
+  async #reach(): Promise<Reached> {
+    const target = await this.#find()
+    const agent = target.tls === null ? new http.Agent({ keepAlive: true }) : httpsAgent(target)
+    return { target, agent }
+  }
+
+  async #send(
+    method: Method,
+    path: string,
+    sent: Sent,
+    taken: ((text: string) => void) | null,
+  ): Promise<Raw> {
+    this.#reached ??= this.#reach()
+    const { target, agent } = await this.#reached
+    const { host, port, tls, credentials } = target
     const options: http.RequestOptions = {
       host,
       port,
       method,
-      path: PREFIX + path,
-      agent: this.#agent,
+      path: PREFIXES[sent.api ?? 'v1'] + path,
+      agent,
       headers: {
         Accept: sent.as === 'json' ? 'application/json' : 'text/vnd.yaml',
         ...(sent.body === undefined ? {} : { 'Content-Length': Buffer.byteLength(sent.body) }),
         ...(credentials === null ? {} : { Authorization: basic(credentials) }),
         ...sent.headers,
       },
-      timeout: TIMEOUT_MS,
+      timeout: taken === null ? TIMEOUT_MS : 0,
     }
     return new Promise((resolve, reject) => {
       const request = (tls === null ? http : https).request(options, (response) => {
         const chunks: Buffer[] = []
-        response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.on('error', (error) => reject(this.#failure(error)))
+        const decoder = new TextDecoder()
+        const isWanted = taken !== null && response.statusCode === 200
+        response.on('data', (chunk: Buffer) => {
+          if (isWanted) taken(decoder.decode(chunk, { stream: true }))
+          else chunks.push(chunk)
+        })
+        response.on('error', (error) => reject(failureOf(target, error)))
         response.on('end', () => {
           const body = Buffer.concat(chunks).toString('utf8')
           const { statusCode: status = 0, headers, headersDistinct } = response
@@ -103,20 +139,9 @@ export class AdminClient {
         })
       })
       request.on('timeout', () => request.destroy(new Error('no answer')))
-      request.on('error', (error) => reject(this.#failure(error)))
+      request.on('error', (error) => reject(failureOf(target, error)))
       request.end(sent.body)
     })
-  }
-
-  #failure(error: NodeJS.ErrnoException): CliError {
-    const where = describeTarget(this.#target)
-    const code = error.code ?? ''
-    if (code === 'ECONNREFUSED') {
-      return new CliError(`no server at ${where}: is easegress-server running?`, { cause: error })
-    }
-    const reason =
-      REASONS.find(([pattern]) => pattern.test(code))?.[1] ?? (error.message || code || 'unknown')
-    return new CliError(`cannot talk to the server at ${where}: ${reason}`, { cause: error })
   }
 
   #tellWarnings({ headers, warnings }: Raw): void {
@@ -130,6 +155,17 @@ export class AdminClient {
       this.#warn(`the server has lost touch with its cluster: this is ${String(stale)} s old`)
     }
   }
+}
+
+function failureOf(target: Target, error: NodeJS.ErrnoException): CliError {
+  const where = describeTarget(target)
+  const code = error.code ?? ''
+  if (code === 'ECONNREFUSED') {
+    return new CliError(`no server at ${where}: is easegress-server running?`, { cause: error })
+  }
+  const reason =
+    REASONS.find(([pattern]) => pattern.test(code))?.[1] ?? (error.message || code || 'unknown')
+  return new CliError(`cannot talk to the server at ${where}: ${reason}`, { cause: error })
 }
 
 const REASONS: readonly [pattern: RegExp, words: string][] = [
@@ -155,20 +191,14 @@ function httpsAgent({ tls }: Target): https.Agent {
   return new https.Agent({
     keepAlive: true,
     rejectUnauthorized: tls?.isVerified ?? true,
-    ...pem('ca', '--ca-file', tls?.caFile),
-    ...pem('cert', '--cert-file', tls?.certFile),
-    ...pem('key', '--key-file', tls?.keyFile),
+    ...pem('ca', tls?.ca),
+    ...pem('cert', tls?.cert),
+    ...pem('key', tls?.key),
   })
 }
 
-function pem(key: string, flag: string, path: string | undefined): Record<string, Buffer> {
-  if (path === undefined) return {}
-  try {
-    return { [key]: readFileSync(path) }
-  } catch (thrown) {
-    throw new CliError(`${flag}: cannot read ${path}`, { cause: thrown })
-  }
-}
+const pem = (key: string, source: TlsSource | undefined): Record<string, Buffer> =>
+  source === undefined ? {} : { [key]: source.read() }
 
 /** The body of an error is a map of code and message, in JSON or YAML; anything else is shown raw. */
 async function refusalOf({ status, headers, body }: Raw): Promise<Refusal> {

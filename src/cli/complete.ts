@@ -1,12 +1,16 @@
 import type { Command } from 'commander'
-import { AdminClient } from './client.js'
+import type { Api } from './client.js'
 import { CliError, type CliIo } from './io.js'
 import { bareProgram, FAMILIES, valuedFlags } from './program.js'
-import { type TargetOptions, targetOf } from './target.js'
+import { MEMBER } from './resources.js'
+import { clientOf } from './session.js'
+import type { TargetOptions } from './target.js'
 import { commandNamed, namesOf, nextWord } from './words.js'
 
-/** Commands whose argument is the name of an object. */
+/** Commands of `object` whose argument is the name of an object. */
 const TAKES_OBJECT: ReadonlySet<string> = new Set(['get', 'delete'])
+/** Commands that take a resource and names of such. */
+const TAKES_RESOURCE: ReadonlySet<string> = new Set(['get', 'describe', 'delete', 'edit'])
 
 /**
  * What may stand in place of the last of `words`, which may be empty: commands, flags, formats,
@@ -31,7 +35,7 @@ async function candidatesFor(
 ): Promise<readonly string[]> {
   const program = bareProgram(io)
   const last = before.at(-1) ?? ''
-  if (last === '-o' || last === '--output') return ['yaml', 'json', 'table']
+  if (last === '-o' || last === '--output') return ['yaml', 'json', 'table', 'wide']
   const found = await commandOf(before, program, io)
   const valued = valuedFlags(program, ...(found === null ? [] : [found.command]))
   if (valued.has(last)) return []
@@ -41,8 +45,13 @@ async function candidatesFor(
       .concat('--help')
   }
   if (found === null) return FAMILIES.map(({ name }) => name)
-  const { command, path } = found
+  const { command, path, words } = found
   if (command.commands.length > 0) return command.commands.map((each) => each.name())
+  if (path.length === 1 && TAKES_RESOURCE.has(command.name())) {
+    const [resource] = words
+    if (resource === undefined) return await resourceWords(before, io)
+    return await namesOfResource(resource, before, io)
+  }
   if (path[0] === 'object' && TAKES_OBJECT.has(command.name()))
     return namesAt('/objects', before, io)
   if (path.join(' ') === 'member purge') return namesAt('/status/members', before, io)
@@ -53,22 +62,51 @@ async function commandOf(
   before: readonly string[],
   program: Command,
   io: CliIo,
-): Promise<{ command: Command; path: readonly string[] } | null> {
-  const valued = valuedFlags(program)
-  let at = nextWord(before, 0, valued)
+): Promise<{
+  readonly command: Command
+  readonly path: readonly string[]
+  /** What stands behind the command, without flags. */
+  readonly words: readonly string[]
+} | null> {
+  let at = nextWord(before, 0, valuedFlags(program))
   if (at < 0) return null
   const family = commandNamed(before[at] as string, FAMILIES, 'egctl')
   let command = (await family.load())(io)
   const path = [family.name]
   while (command.commands.length > 0) {
-    at = nextWord(before, at + 1, valued)
-    if (at < 0) break
+    at = nextWord(before, at + 1, valuedFlags(program, command))
+    if (at < 0) return { command, path, words: [] }
     const { name } = commandNamed(before[at] as string, command.commands.map(namesOf), family.name)
     command = command.commands.find((each) => each.name() === name) as Command
     path.push(name)
   }
-  return { command, path }
+  const words: string[] = []
+  const valued = valuedFlags(program, command)
+  for (let next = nextWord(before, at + 1, valued); next >= 0; ) {
+    words.push(before[next] as string)
+    next = nextWord(before, next + 1, valued)
+  }
+  return { command, path, words }
 }
+
+/** What may stand behind `egctl get`. */
+async function resourceWords(before: readonly string[], io: CliIo): Promise<readonly string[]> {
+  const resources = await listAt('/object-api-resources', 'v2', before, io)
+  return ['all', 'member', ...resources.map(({ Name }) => String(Name))]
+}
+
+async function namesOfResource(
+  resource: string,
+  before: readonly string[],
+  io: CliIo,
+): Promise<readonly string[]> {
+  if (MEMBERS.has(resource)) return namesAt('/status/members', before, io)
+  const query = resource === 'all' ? '' : `?kind=${encodeURIComponent(resource)}`
+  const objects = await listAt(`/objects${query}`, 'v2', before, io)
+  return objects.map(({ name }) => String(name))
+}
+
+const MEMBERS: ReadonlySet<string> = new Set([MEMBER.name, ...MEMBER.aliases])
 
 /** Names that the server knows, of objects or of members. */
 async function namesAt(
@@ -76,12 +114,24 @@ async function namesAt(
   before: readonly string[],
   io: CliIo,
 ): Promise<readonly string[]> {
+  const items = await listAt(path, 'v1', before, io)
+  return items.map(({ name, options }) =>
+    String(name ?? (options as { name?: unknown } | undefined)?.name ?? ''),
+  )
+}
+
+async function listAt(
+  path: string,
+  api: Api,
+  before: readonly string[],
+  io: CliIo,
+): Promise<readonly Readonly<Record<string, unknown>>[]> {
   const at = before.indexOf('--server')
   const server = at < 0 ? undefined : before[at + 1]
   const options: TargetOptions = server === undefined ? {} : { server }
-  const client = new AdminClient(targetOf(options, io.env), () => {})
-  const { body } = await client.request('GET', path, { as: 'json' })
+  const client = clientOf(io, options, () => {})
+  const { body } = await client.request('GET', path, { api, as: 'json' })
   const items: unknown = JSON.parse(body)
   if (!Array.isArray(items)) throw new CliError('expected a list')
-  return items.map((item) => String(item?.name ?? item?.options?.name ?? ''))
+  return items
 }

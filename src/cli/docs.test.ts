@@ -26,6 +26,8 @@ it.each([...inTable, ...inFences])('egctl %s, as documented, exists', async (lin
     err: (err) => expect.unreachable(err),
     readFile: () => Promise.reject(new Error('unexpected')),
     readStdin: () => Promise.reject(new Error('unexpected')),
+    writeFile: () => Promise.reject(new Error('unexpected')),
+    edit: () => Promise.reject(new Error('unexpected')),
   })
   expect(code).toBe(0)
   for (const flag of words.filter((word) => word.startsWith('-'))) expect(help).toContain(flag)

@@ -1,13 +1,17 @@
 import { parseYaml, splitYaml } from '../spec/yaml.js'
 import { CliError, type CliIo } from './io.js'
 
-/** One object as it stands in a file. */
-export interface ObjectDocument {
+/** A part of a file between two `---`. */
+export interface Part {
   readonly file: string
   /** Line of the file at which `text` begins, from 1. */
   readonly line: number
   /** Exactly as written, comments included. */
   readonly text: string
+}
+
+/** One object as it stands in a file. */
+export interface ObjectDocument extends Part {
   /** Empty when there is none, for the server to complain about along with all else. */
   readonly name: string
   readonly kind: string
@@ -44,6 +48,18 @@ export async function readObjects(
   return objects
 }
 
+/** The documents of all files in order, `-` for stdin; whatever they hold. */
+export async function readParts(io: CliIo, files: readonly string[]): Promise<readonly Part[]> {
+  const parts: Part[] = []
+  for (const path of files) {
+    const file = path === '-' ? 'stdin' : path
+    for (const part of splitYaml(withoutMark(await readText(io, path)))) {
+      parts.push({ file, ...withoutMarker(part) })
+    }
+  }
+  return parts
+}
+
 async function readText(io: CliIo, path: string): Promise<string> {
   if (path !== '-') {
     try {
@@ -72,7 +88,7 @@ function objectsOf(
   problems: string[],
 ): ObjectDocument[] {
   const objects: ObjectDocument[] = []
-  const parts = splitYaml(text.replace(/^\uFEFF/, ''))
+  const parts = splitYaml(withoutMark(text))
   if (parts.length === 0) problems.push(`${file}:1:1: expected an object, but there is nothing`)
   for (const part of parts) {
     const { text: own, line } = withoutMarker(part)
@@ -96,6 +112,8 @@ function objectsOf(
   }
   return objects
 }
+
+const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '')
 
 /** A `---` line parts documents; what is stored need not begin with it. */
 function withoutMarker({ text, line }: { text: string; line: number }): {

@@ -4,18 +4,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import {
-  CATALOGUE_FIXTURE,
-  CoordinatorFixture,
-  MEMBER_FIXTURE,
-  spawnCoordinator,
-} from '../admin/coordinator.fixture.js'
-import { type AdminOptions, createAdminServer } from '../admin/server.js'
+import { MEMBER_FIXTURE } from '../admin/coordinator.fixture.js'
 import { TEST_CERT, TEST_KEY } from '../admin/tls.fixture.js'
 import { GatewayError } from '../lib/errors.js'
-import { MemoryLogger } from '../telemetry/memory-log.js'
-import { egctl } from './egctl.js'
-import type { CliIo } from './io.js'
+import { egctlWith, type Ran, withServer } from './egctl.fixture.js'
 
 /** What the seed pipes into its commands. */
 const SERVER_DEMO = `
@@ -35,87 +27,6 @@ flow:
   - filter: validator
     jumpIf: { invalid: END }
 `
-
-interface Ran {
-  readonly code: number
-  readonly out: string
-  readonly err: string
-}
-
-interface Given {
-  stdin?: string
-  files?: Record<string, string>
-  env?: Record<string, string>
-  hasColor?: boolean
-}
-
-interface Rig {
-  readonly coordinator: CoordinatorFixture
-  /** Runs `egctl` on a command line, which is cut at spaces, or on words. */
-  readonly run: (line: string | readonly string[], given?: Given) => Promise<Ran>
-  readonly port: number
-}
-
-async function egctlWith(
-  env: Record<string, string>,
-  line: string | readonly string[],
-  given: Given,
-): Promise<Ran> {
-  let out = ''
-  let err = ''
-  const io: CliIo = {
-    env: { ...env, ...given.env },
-    stdinIsTty: false,
-    hasColor: given.hasColor ?? false,
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += `${text}\n`
-    },
-    readFile: async (path) => {
-      const text = given.files?.[path]
-      if (text === undefined) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' })
-      return text
-    },
-    readStdin: async () => given.stdin ?? '',
-  }
-  const words = typeof line === 'string' ? line.split(' ').filter((word) => word !== '') : line
-  const code = await egctl(words, io)
-  return { code, out, err }
-}
-
-async function withServer(
-  use: (rig: Rig) => Promise<void>,
-  options: Partial<AdminOptions> = {},
-): Promise<void> {
-  const coordinator = new CoordinatorFixture()
-  const admin = createAdminServer({
-    coordinator: spawnCoordinator(coordinator),
-    catalogue: CATALOGUE_FIXTURE,
-    options: {
-      apiAddr: { host: '127.0.0.1', port: 0 },
-      allowInsecureAdmin: false,
-      basicAuth: {},
-      tls: false,
-      certFile: '',
-      keyFile: '',
-      clientCaFile: '',
-      clusterRequestTimeoutMs: 5_000,
-      ...options,
-    },
-    log: new MemoryLogger(),
-    accessLog: null,
-  })
-  await admin.listen()
-  const port = admin.address?.port as number
-  const env = { EGCTL_SERVER: `127.0.0.1:${port}` }
-  try {
-    await use({ coordinator, port, run: (line, given = {}) => egctlWith(env, line, given) })
-  } finally {
-    await admin.close(0)
-  }
-}
 
 const QUIET: Ran = { code: 0, out: '', err: '' }
 
@@ -199,7 +110,7 @@ it.each<[line: string, err: RegExp]>([
   ['object get a b', /^Error: too many arguments/],
   ['object list --fil x', /^Error: unknown option '--fil'/],
   ['object create --fil x', /Did you mean --file\?/],
-  ['object list -o xml', /^Error: unsupported output format: xml \(yaml, json, table\)\n$/],
+  ['object list -o xml', /^Error: unsupported output format: xml \(yaml, json, table, wide\)\n$/],
   ['member purge nobody', /^Error: 404: not found\n$/],
   ['object create -f gone.yaml', /^Error: gone\.yaml: no such file\n$/],
   ['object update', /^Error: invalid spec\nstdin:1:1: expected an object, but there is nothing\n$/],
@@ -435,7 +346,20 @@ it('--help has examples, and every command its own', async () => {
 })
 
 it.each<[line: string, want: string[]]>([
-  ['__complete -- ', ['object', 'member', 'health', 'api', 'completion']],
+  [
+    '__complete -- ',
+    [
+      ...['create', 'apply', 'get', 'describe', 'delete', 'edit'],
+      ...['object', 'member', 'health', 'api', 'apis', 'api-resources', 'config', 'completion'],
+    ],
+  ],
+  ['__complete -- get h', ['httppipeline', 'httpserver']],
+  ['__complete -- get all s', ['s1']],
+  ['__complete -- describe all --namespace default s', ['s1']],
+  ['__complete -- delete mem e', ['eg-default-name']],
+  ['__complete -- get -o w', ['wide']],
+  ['__complete -- create h', ['httpproxy']],
+  ['__complete -- create -f x', []],
   ['__complete -- o', ['object']],
   ['__complete -- object g', ['get']],
   ['__complete -- object get s', ['s1']],

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, type Option } from 'commander'
 import { CliError, type CliIo, printable } from './io.js'
 import { errorPrefix } from './messages.js'
 import { bareProgram, FAMILIES, outputTo, valuedFlags } from './program.js'
@@ -60,8 +60,9 @@ async function prepare(
   let title = `egctl ${family.name}`
   inherit(command, io)
   while (command.commands.length > 0) {
-    at = nextWord(words, at + 1, valued)
+    at = nextWord(words, at + 1, valuedFlags(program, command))
     if (at < 0) {
+      if (runsAlone(command) && words.length > 1) break
       if (!words.includes('--help') && !words.includes('-h')) words.push('--help')
       break
     }
@@ -70,7 +71,20 @@ async function prepare(
     title += ` ${name}`
     command = command.commands.find((each) => each.name() === name) as Command
   }
+  hideOptions(program, command)
   return { program, words }
+}
+
+/** An option of a command stands in front of the one of the program that has its name. */
+function hideOptions(program: Command, command: Command): void {
+  const own = new Set(command.options.map(({ long }) => long))
+  const options = program.options as Option[]
+  options.splice(0, options.length, ...options.filter(({ long }) => !own.has(long)))
+}
+
+/** A command with options of its own does something without one of its commands. */
+export function runsAlone(command: Command): boolean {
+  return command.options.length > 0
 }
 
 /** What commander hands down only to commands that it makes itself. */

@@ -11,6 +11,19 @@ export interface CliIo {
   /** Rejects as `node:fs` does. */
   readFile(path: string): Promise<string>
   readStdin(): Promise<string>
+  /** Replaces the file as a whole; rejects as `node:fs` does. */
+  writeFile(path: string, text: string): Promise<void>
+  /** Lets a person change `text` in a file of that name; resolves when the editor ends. */
+  edit(text: string, fileName: string): Promise<Edited>
+}
+
+/** What came out of an editor. */
+export interface Edited {
+  readonly text: string
+  /** Where the file is. */
+  readonly path: string
+  /** Removes it. */
+  discard(): Promise<void>
 }
 
 /** An expected failure: its message is all the user sees, on one line or several. */

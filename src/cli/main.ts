@@ -1,6 +1,7 @@
 /** What `bin/egctl` runs. The exit code is set, not forced, so that all output gets out. */
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
+import { editFile, replaceFile } from './editor.js'
 import { egctl } from './egctl.js'
 import type { CliIo } from './io.js'
 
@@ -12,6 +13,8 @@ const io: CliIo = {
   err: (line) => process.stderr.write(`${line}\n`),
   readFile: (path) => readFile(path, 'utf8'),
   readStdin: () => text(process.stdin),
+  writeFile: replaceFile,
+  edit: (before, fileName) => editFile(process.env['EGCTL_EDITOR'] || 'vi', before, fileName),
 }
 
 // `egctl object list | head -1` closes the pipe early; there is nobody left to write for.

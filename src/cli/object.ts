@@ -1,11 +1,12 @@
 import { Command } from 'commander'
-import { type Method, Refusal, type Reply } from './client.js'
+import type { Reply } from './client.js'
 import { type ObjectDocument, readObjects } from './documents.js'
 import { CliError, type CliIo } from './io.js'
-import { placeProblems } from './messages.js'
+import { lint } from './lint.js'
 import { objectStatus } from './object-status.js'
-import { openSession, type Session } from './session.js'
+import { openSession } from './session.js'
 import { column } from './table.js'
+import { collect, labelOf, pathOf, type Writing, writeObjects } from './write-objects.js'
 
 const COLUMNS = [column('NAME', 'name'), column('KIND', 'kind')]
 
@@ -21,6 +22,7 @@ export function object(io: CliIo): Command {
     .addCommand(write(io, UPDATE))
     .addCommand(write(io, APPLY))
     .addCommand(remove(io))
+    .addCommand(lint(io))
     .addCommand(objectStatus(io))
 }
 
@@ -72,16 +74,13 @@ function remove(io: CliIo): Command {
 }
 
 /** How the three commands that write differ. */
-interface Writing {
+interface Verb extends Omit<Writing, 'done' | 'api'> {
   readonly verb: 'create' | 'update' | 'apply'
   readonly description: string
   readonly example: string
-  readonly method: Method
-  readonly path: (document: ObjectDocument) => string
-  readonly query: string
 }
 
-const CREATE: Writing = {
+const CREATE: Verb = {
   verb: 'create',
   description: 'create objects from YAML',
   example: 'egctl object create -f pipeline.yaml',
@@ -90,7 +89,7 @@ const CREATE: Writing = {
   query: '',
 }
 
-const UPDATE: Writing = {
+const UPDATE: Verb = {
   verb: 'update',
   description: 'replace existing objects by YAML',
   example: 'egctl object update -f pipeline.yaml',
@@ -99,7 +98,7 @@ const UPDATE: Writing = {
   query: '',
 }
 
-const APPLY: Writing = {
+const APPLY: Verb = {
   verb: 'apply',
   description: 'create objects, or replace those that exist',
   example: 'egctl object apply -f server.yaml -f pipelines.yaml --dry-run',
@@ -108,98 +107,23 @@ const APPLY: Writing = {
   query: 'apply',
 }
 
-const pathOf = (name: string): string => `/objects/${encodeURIComponent(name)}`
-
-const collect = (value: string, before: readonly string[] = []): string[] => [...before, value]
-
-function write(io: CliIo, writing: Writing): Command {
-  return new Command(writing.verb)
-    .description(writing.description)
+function write(io: CliIo, verb: Verb): Command {
+  return new Command(verb.verb)
+    .description(verb.description)
     .option('-f, --file <path>', 'YAML file, again for more; "-" or none reads stdin', collect)
     .option('--dry-run', 'check on the server, change nothing')
     .addHelpText(
       'after',
-      `\nA file may hold several objects, parted by "---". When one is refused, none is written.\n\nExample:\n  ${writing.example}`,
+      `\nA file may hold several objects, parted by "---". When one is refused, none is written.\n\nExample:\n  ${verb.example}`,
     )
     .action(async (options: { file?: string[]; dryRun?: boolean }, command: Command) => {
       const session = openSession(io, command)
-      const documents = await readObjects(io, options.file ?? [], writing.verb !== 'create')
-      // A single one is checked by sending it.
-      const isTrial = options.dryRun === true
-      if (isTrial || documents.length > 1) await checkAll(session, writing, documents, !isTrial)
-      if (!isTrial) await sendAll(session, writing, documents)
-      else for (const document of documents) session.note(`${labelOf(document)} is valid`)
+      const documents = await readObjects(io, options.file ?? [], verb.verb !== 'create')
+      const done = (document: ObjectDocument, reply: Reply): void => {
+        const outcome = reply.status === 201 ? 'created' : 'updated'
+        session.note(`${labelOf(document)} ${outcome} at version ${reply.version}`)
+      }
+      const writing: Writing = { ...verb, api: 'v1', done }
+      await writeObjects(session, writing, documents, options.dryRun === true)
     })
-}
-
-/** Sends all as a trial; throws with every problem of every document. */
-async function checkAll(
-  session: Session,
-  writing: Writing,
-  documents: readonly ObjectDocument[],
-  isQuiet: boolean,
-): Promise<void> {
-  const refused: { document: ObjectDocument; refusal: Refusal }[] = []
-  for (const document of documents) {
-    try {
-      await send(session, writing, document, { isDryRun: true, isQuiet })
-    } catch (thrown) {
-      if (!(thrown instanceof Refusal)) throw thrown
-      refused.push({ document, refusal: thrown })
-    }
-  }
-  const [first, ...more] = refused
-  if (first === undefined) return
-  if (documents.length === 1) throw placed(first.refusal, first.document)
-  const lines = [first, ...more].flatMap(({ document, refusal }) => problemLines(refusal, document))
-  const total = `${refused.length} of ${documents.length} objects refused, nothing was changed`
-  throw new CliError(`${total}\n${lines.join('\n')}`)
-}
-
-async function sendAll(
-  session: Session,
-  writing: Writing,
-  documents: readonly ObjectDocument[],
-): Promise<void> {
-  for (const [done, document] of documents.entries()) {
-    let reply: Reply
-    try {
-      reply = await send(session, writing, document, { isDryRun: false, isQuiet: false })
-    } catch (thrown) {
-      if (!(thrown instanceof CliError)) throw thrown
-      const error = thrown instanceof Refusal ? placed(thrown, document) : thrown
-      if (documents.length === 1) throw error
-      const before = `${done} of ${documents.length} objects had been written before ${document.name}`
-      throw new CliError(`${error.message}\n${before}`, { cause: thrown })
-    }
-    const verb = reply.status === 201 ? 'created' : 'updated'
-    session.note(`${labelOf(document)} ${verb} at version ${reply.version}`)
-  }
-}
-
-function send(
-  session: Session,
-  writing: Writing,
-  document: ObjectDocument,
-  { isDryRun, isQuiet }: { isDryRun: boolean; isQuiet: boolean },
-): Promise<Reply> {
-  const query = [writing.query, isDryRun ? 'dry-run' : ''].filter((each) => each !== '').join('&')
-  const path = `${writing.path(document)}${query === '' ? '' : `?${query}`}`
-  return session.client.request(writing.method, path, { as: 'json', body: document.text, isQuiet })
-}
-
-const labelOf = ({ kind, name }: ObjectDocument): string => `${kind}/${name}`
-
-/** The refusal of a single document: status and text, or a head and one line for each place. */
-function placed(refusal: Refusal, document: ObjectDocument): CliError {
-  const { lines, hasPlaces } = placeProblems(refusal.text, document.file, document.line)
-  if (!hasPlaces) return refusal
-  const head = `${refusal.status}: ${document.file} refused, nothing was changed`
-  return new CliError([head, ...lines].join('\n'), { cause: refusal })
-}
-
-function problemLines(refusal: Refusal, document: ObjectDocument): readonly string[] {
-  const { lines, hasPlaces } = placeProblems(refusal.text, document.file, document.line)
-  if (hasPlaces) return lines
-  return [`${document.file}:${document.line}:1: ${document.name}: ${lines.join(' ')}`]
 }

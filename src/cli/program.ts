@@ -13,6 +13,42 @@ export interface Family extends Named {
 
 export const FAMILIES: readonly Family[] = [
   {
+    name: 'create',
+    aliases: [],
+    summary: 'create objects from files, or a proxy from a line',
+    load: async () => (await import('./create.js')).create,
+  },
+  {
+    name: 'apply',
+    aliases: [],
+    summary: 'create objects, or replace those that exist',
+    load: async () => (await import('./create.js')).apply,
+  },
+  {
+    name: 'get',
+    aliases: [],
+    summary: 'list objects or members',
+    load: async () => (await import('./get.js')).get,
+  },
+  {
+    name: 'describe',
+    aliases: [],
+    summary: 'show objects or members with their status',
+    load: async () => (await import('./describe.js')).describe,
+  },
+  {
+    name: 'delete',
+    aliases: [],
+    summary: 'delete objects, purge members',
+    load: async () => (await import('./delete.js')).remove,
+  },
+  {
+    name: 'edit',
+    aliases: [],
+    summary: 'change an object in an editor',
+    load: async () => (await import('./edit.js')).edit,
+  },
+  {
     name: 'object',
     aliases: ['o', 'obj'],
     summary: 'create, change and show objects',
@@ -37,6 +73,24 @@ export const FAMILIES: readonly Family[] = [
     load: async () => (await import('./api.js')).api,
   },
   {
+    name: 'apis',
+    aliases: [],
+    summary: 'list the paths of both admin APIs',
+    load: async () => (await import('./api.js')).apis,
+  },
+  {
+    name: 'api-resources',
+    aliases: [],
+    summary: 'list the kinds that get, describe, delete and edit know',
+    load: async () => (await import('./api.js')).apiResources,
+  },
+  {
+    name: 'config',
+    aliases: [],
+    summary: 'show and choose the servers of ~/.egctlrc',
+    load: async () => (await import('./config.js')).config,
+  },
+  {
     name: 'completion',
     aliases: [],
     summary: 'print a script that completes egctl commands',
@@ -46,26 +100,31 @@ export const FAMILIES: readonly Family[] = [
 
 const EXAMPLES = `
 Examples:
+  egctl apply -f all.yaml --dry-run
+  egctl create httpproxy demo --port 10080 --rule '/api/*=http://127.0.0.1:9095'
+  egctl get all -o wide
+  egctl describe httpserver demo
   egctl member list
   egctl object create -f server.yaml
   echo 'kind: HTTPServer ...' | egctl object create
   egctl object list -o table
-  egctl object apply -f all.yaml --dry-run
   egctl --server 10.0.0.1:2381 health
 
 A command may be shortened as long as it stays clear: "egctl mem li".
-Where the server is may also stand in EGCTL_SERVER, and a user in EGCTL_USER and EGCTL_PASSWORD.`
+Where the server is may also stand in EGCTL_SERVER or ~/.egctlrc, and a user in EGCTL_USER and
+EGCTL_PASSWORD.`
 
 /** The program without commands: options that all of them have. */
 export function bareProgram(io: CliIo): Command {
   return new Command('egctl')
     .description('Command line of Easegress.')
     .option('--server <host:port>', `server to talk to (default: ${DEFAULT_SERVER})`)
-    .option('-o, --output <format>', 'yaml, json or table', 'yaml')
-    .option('--verbose', 'say more of what was done')
+    .option('-o, --output <format>', 'table, wide, yaml or json (default: as the command sees fit)')
+    .option('-v, --verbose', 'say more of what was done')
     .option('--ca-file <path>', 'trust certificates signed by these authorities (PEM)')
     .option('--cert-file <path>', 'certificate to show to the server (PEM)')
     .option('--key-file <path>', 'its private key (PEM)')
+    .option('--force-tls', 'talk HTTPS to a server given without https://')
     .option('--insecure-skip-verify', 'do not check the certificate of the server')
     .version(VERSION, '-V, --version', 'print the version')
     .helpCommand(false)

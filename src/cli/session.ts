@@ -1,15 +1,16 @@
 import type { Command } from 'commander'
-import { AdminClient, type Method, type Reply } from './client.js'
+import { AdminClient, type Api, type Method, type Reply } from './client.js'
+import { readConfig } from './config-file.js'
 import { CliError, type CliIo, printable } from './io.js'
 import { warningPrefix } from './messages.js'
 import { type Column, table } from './table.js'
 import { type TargetOptions, targetOf } from './target.js'
 
-const OUTPUTS = ['yaml', 'json', 'table'] as const
-type Output = (typeof OUTPUTS)[number]
+const OUTPUTS = ['yaml', 'json', 'table', 'wide'] as const
+export type Output = (typeof OUTPUTS)[number]
 
 interface GlobalOptions extends TargetOptions {
-  readonly output: string
+  readonly output?: string
   readonly verbose?: boolean
 }
 
@@ -17,6 +18,7 @@ interface GlobalOptions extends TargetOptions {
 export interface Session {
   readonly client: AdminClient
   readonly output: Output
+  readonly isVerbose: boolean
   /** Tells of success what plain output leaves unsaid. */
   note(text: string): void
   /**
@@ -27,29 +29,49 @@ export interface Session {
     path: string,
     columns: readonly Column[],
     rowsOf: (value: unknown) => unknown[],
+    api?: Api,
   ): Promise<void>
+  /** What a GET of the API of v2 gives. */
+  read(path: string): Promise<unknown>
+  /** Prints a value in a format that is no table. */
+  print(value: unknown): Promise<void>
   /** A request whose answer has no body. */
-  send(method: Method, path: string): Promise<Reply>
+  send(method: Method, path: string, api?: Api): Promise<Reply>
 }
 
-/** Throws {@link CliError} for options that make no sense. */
-export function openSession(io: CliIo, command: Command): Session {
+/** A client of the server that `options` name; looked for with the first request. */
+export function clientOf(
+  io: CliIo,
+  options: TargetOptions,
+  warn: (text: string) => void,
+): AdminClient {
+  const find = async (): Promise<ReturnType<typeof targetOf>> =>
+    targetOf(options, io.env, await readConfig(io))
+  return new AdminClient(find, warn)
+}
+
+/** `usual`: the format without `-o`. Throws {@link CliError} for options that make no sense. */
+export function openSession(io: CliIo, command: Command, usual: Output = 'yaml'): Session {
   const options = command.optsWithGlobals<GlobalOptions>()
-  const output = OUTPUTS.find((each) => each === options.output)
+  const wanted = options.output ?? 'default'
+  const output = wanted === 'default' ? usual : OUTPUTS.find((each) => each === wanted)
   if (output === undefined) {
-    throw new CliError(`unsupported output format: ${options.output} (${OUTPUTS.join(', ')})`)
+    throw new CliError(`unsupported output format: ${wanted} (${OUTPUTS.join(', ')})`)
   }
   const warn = (text: string): void => io.err(`${warningPrefix(io)}${printable(text)}`)
-  const client = new AdminClient(targetOf(options, io.env), warn)
-  const isTalkative = options.verbose === true || output === 'table'
+  const client = clientOf(io, options, warn)
+  const isVerbose = options.verbose === true
+  const isTalkative = isVerbose || options.output === 'table'
   return {
     client,
     output,
+    isVerbose,
     note: (text) => {
       if (isTalkative) io.out(`${text}\n`)
     },
-    async show(path, columns, rowsOf) {
+    async show(path, columns, rowsOf, api = 'v1') {
       const { body } = await client.request('GET', path, {
+        api,
         as: output === 'yaml' ? 'yaml' : 'json',
       })
       if (body === '') return
@@ -57,6 +79,17 @@ export function openSession(io: CliIo, command: Command): Session {
       else if (output === 'json') io.out(`${JSON.stringify(JSON.parse(body), null, 2)}\n`)
       else io.out(table(columns, rowsOf(JSON.parse(body))))
     },
-    send: (method, path) => client.request(method, path, { as: 'json' }),
+    async read(path) {
+      const { body } = await client.request('GET', path, { api: 'v2', as: 'json' })
+      return JSON.parse(body)
+    },
+    async print(value) {
+      if (output === 'json') io.out(`${JSON.stringify(value, null, 2)}\n`)
+      else {
+        const { toYaml } = await import('../spec/yaml.js')
+        io.out(toYaml(value))
+      }
+    },
+    send: (method, path, api = 'v1') => client.request(method, path, { api, as: 'json' }),
   }
 }

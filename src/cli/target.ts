@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs'
+import { currentOf } from './config-file.js'
+import type { Config } from './config-schema.js'
 import { CliError } from './io.js'
 
 /** Where the server is and how to talk to it. */
@@ -6,14 +9,19 @@ export interface Target {
   readonly port: number
   readonly credentials: { readonly user: string; readonly password: string } | null
   /** Null for plain HTTP. */
-  readonly tls: TlsFiles | null
+  readonly tls: Tls | null
 }
 
-interface TlsFiles {
+interface Tls {
   readonly isVerified: boolean
-  readonly caFile?: string
-  readonly certFile?: string
-  readonly keyFile?: string
+  readonly ca?: TlsSource
+  readonly cert?: TlsSource
+  readonly key?: TlsSource
+}
+
+/** PEM from wherever it is; `read` throws a {@link CliError} when it cannot be had. */
+export interface TlsSource {
+  read(): Buffer
 }
 
 /** Options of every command that talks to the server, as commander gives them. */
@@ -23,29 +31,36 @@ export interface TargetOptions {
   readonly certFile?: string
   readonly keyFile?: string
   readonly insecureSkipVerify?: boolean
+  readonly forceTls?: boolean
 }
 
 export const DEFAULT_SERVER = 'localhost:2381'
 
 /**
- * `--server`, else `EGCTL_SERVER`, else localhost:2381: `host:port`, `http://…` or `https://…`.
- * A user comes with the URL or from `EGCTL_USER` and `EGCTL_PASSWORD`.
+ * `--server`, else `EGCTL_SERVER`, else the current context of `config`, else localhost:2381:
+ * `host:port`, `http://…` or `https://…`. A user comes with the URL, from `EGCTL_USER` and
+ * `EGCTL_PASSWORD`, or with the context.
  */
 export function targetOf(
   options: TargetOptions,
   env: Readonly<Record<string, string | undefined>>,
+  config: Config,
 ): Target {
   const fromFlag = options.server !== undefined
-  const text = options.server || env['EGCTL_SERVER'] || DEFAULT_SERVER
-  const given = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`
+  const current = currentOf(config)
+  const fromContext = current.server
+  const text = options.server || env['EGCTL_SERVER'] || fromContext || DEFAULT_SERVER
+  const scheme = options.forceTls === true ? 'https' : 'http'
+  const given = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `${scheme}://${text}`
   const refuse = (): never => {
+    const origin = env['EGCTL_SERVER'] ? 'EGCTL_SERVER' : '.egctlrc'
     throw new CliError(
-      `${fromFlag ? '--server' : 'EGCTL_SERVER'}: expected host:port or a URL such as http://${DEFAULT_SERVER}, got ${JSON.stringify(text)}`,
+      `${fromFlag ? '--server' : origin}: expected host:port or a URL such as http://${DEFAULT_SERVER}, got ${JSON.stringify(text)}`,
     )
   }
   if (!URL.canParse(given)) return refuse()
   const url = new URL(given)
-  const isHttps = url.protocol === 'https:'
+  const isHttps = url.protocol === 'https:' || options.forceTls === true
   if (!isHttps && url.protocol !== 'http:') return refuse()
   if (url.hostname === '' || url.pathname !== '/' || url.search !== '') return refuse()
   // URL leaves out default ports: without one the admin port is meant, unless it was written.
@@ -54,8 +69,8 @@ export function targetOf(
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port,
-    credentials: credentialsOf(url, env),
-    tls: isHttps ? tlsOf(options) : null,
+    credentials: credentialsOf(url, env) ?? current.credentials,
+    tls: isHttps ? tlsOf(options, current) : null,
   }
 }
 
@@ -73,12 +88,38 @@ function credentialsOf(
   return user === '' ? null : { user, password: env['EGCTL_PASSWORD'] ?? '' }
 }
 
-function tlsOf({ caFile, certFile, keyFile, insecureSkipVerify }: TargetOptions): TlsFiles {
+function tlsOf(options: TargetOptions, current: ReturnType<typeof currentOf>): Tls {
+  const { caFile, certFile, keyFile, insecureSkipVerify } = options
+  const ca = sourceOf('--ca-file', caFile, current.ca)
+  const cert = sourceOf('--cert-file', certFile, current.cert)
+  const key = sourceOf('--key-file', keyFile, current.key)
   return {
     isVerified: insecureSkipVerify !== true,
-    ...(caFile === undefined ? {} : { caFile }),
-    ...(certFile === undefined ? {} : { certFile }),
-    ...(keyFile === undefined ? {} : { keyFile }),
+    ...(ca === null ? {} : { ca }),
+    ...(cert === null ? {} : { cert }),
+    ...(key === null ? {} : { key }),
+  }
+}
+
+function sourceOf(
+  flag: string,
+  path: string | undefined,
+  ofContext: { readonly file: string; readonly data: string },
+): TlsSource | null {
+  if (path === undefined && ofContext.data !== '') {
+    return { read: () => Buffer.from(ofContext.data, 'base64') }
+  }
+  const file = path ?? ofContext.file
+  if (file === '') return null
+  return {
+    read() {
+      try {
+        return readFileSync(file)
+      } catch (thrown) {
+        const origin = path === undefined ? '.egctlrc' : flag
+        throw new CliError(`${origin}: cannot read ${file}`, { cause: thrown })
+      }
+    },
   }
 }
 

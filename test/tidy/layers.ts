@@ -33,7 +33,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'protocol',
   ], // runtimes, a folder for each kind
   // control path: cli -> admin -> coordinator -> store/raft -> snapshot -> worker
-  cli: ['admin', 'spec'], // a file for each command
+  cli: ['admin', 'kinds', 'spec'], // a file for each command; `kinds` for `object lint` alone
   admin: ['protocol', 'actor', 'spec'], // routes, server
   kinds: ['filters', 'objects', 'spec', 'admin'], // the registry; engines by dynamic import alone
   coordinator: [
