@@ -1,4 +1,5 @@
 import type { Exchange, Scope } from '../http/exchange.js'
+import type { FlowSlot } from '../http/flow.js'
 import type { Template } from '../http/template.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
 import type { AreaKey, NodeWords, StatsRow } from '../shared/contract.js'
@@ -53,6 +54,8 @@ export interface FilterContext {
   nodeMs(): number
   readonly log: Logger
   readonly upstream: UpstreamClient
+  /** The place of another pipeline; one of what `flows(spec)` named. */
+  flow(name: string): FlowSlot
   /** Resilience policies of the pipeline; none in v1. */
   readonly policies: Policies
   /**
@@ -101,6 +104,8 @@ export interface FilterKind<S = unknown> {
   responseBodyBytes?(spec: S): number
   /** Every text of the spec in which template variables are replaced. */
   templates?(spec: S): readonly string[]
+  /** Pipelines that the filter has requests run through, and where the spec names them. */
+  flows?(spec: S): readonly FlowReference[]
   /** Keys of the node-wide words the filter uses; equal keys of equal policies keep their state. */
   shared?(spec: S, policies: Policies): readonly string[]
   /** The same for what needs more than a few words. */
@@ -115,6 +120,12 @@ export interface FilterKind<S = unknown> {
   status?(spec: S, stat: (key: string) => unknown): Readonly<Record<string, unknown>>
   /** Only a worker that runs the filter loads this. */
   load(): Promise<FilterModule<S>>
+}
+
+/** Where a spec names a pipeline. */
+export interface FlowReference {
+  readonly path: readonly (string | number)[]
+  readonly name: string
 }
 
 /** A FilterKind with the type of its spec forgotten, as registries hold it. */

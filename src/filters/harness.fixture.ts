@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { FakeClient, type FakeRequest } from '../http/fake-client.fixture.js'
+import type { FlowSlot } from '../http/flow.js'
 import { Template } from '../http/template.js'
 import { objectKinds } from '../kinds/registry.js'
 import { VirtualTime } from '../lib/clock.js'
@@ -30,6 +31,10 @@ export interface Recorded {
   readonly bytesOut: number
 }
 
+interface Slot extends FlowSlot {
+  current: Pipeline | null
+}
+
 /** A pipeline at work without a listener: real decoder, filters and upstream client. */
 export class Harness {
   readonly time = new VirtualTime()
@@ -43,6 +48,8 @@ export class Harness {
   readonly stats = new Map<string, Recorded[]>()
   readonly #words = new Map<string, Int32Array>()
   readonly #permits = permitsBroker(this.time, 1)
+  /** All pipelines by name. */
+  readonly #slots = new Map<string, Slot>()
   #compiled: CompiledPipeline | null = null
 
   get pipeline(): Pipeline {
@@ -55,17 +62,40 @@ export class Harness {
    */
   async use(yaml: string, dialect: Dialect = 'v1'): Promise<void> {
     const before = this.#compiled
-    const context = ({ name }: FilterSpec): FilterContext => this.contextOf(name)
+    this.#compiled = await this.#compile('demo', yaml, dialect, before)
+    this.#slot('demo').current = this.pipeline
+    before?.pipeline.retire()
+  }
+
+  /** Another pipeline, which filters of the first may lead to; one of that name before is retired. */
+  async add(name: string, yaml: string, dialect: Dialect = 'v1'): Promise<Pipeline> {
+    const { pipeline } = await this.#compile(name, yaml, dialect, null)
+    this.remove(name)
+    this.#slot(name).current = pipeline
+    return pipeline
+  }
+
+  remove(name: string): void {
+    const slot = this.#slot(name)
+    slot.current?.retire()
+    slot.current = null
+  }
+
+  async #compile(
+    name: string,
+    yaml: string,
+    dialect: Dialect,
+    before: CompiledPipeline | null,
+  ): Promise<CompiledPipeline> {
+    const context = (filter: FilterSpec): FilterContext => this.contextOf(filter.name, name)
     if (dialect === 'v1') {
       const spec = decodePipeline(yaml, 'HTTPPipeline') as PipelineSpec
       const kinds = await loaded(spec.filters, filterKinds)
-      this.#compiled = compilePipeline('demo', spec, kinds, context, before, this.log)
-    } else {
-      const spec = decodePipeline(yaml, 'Pipeline') as PipelineSpecV2
-      const kinds = await loaded(spec.filters, filterKindsV2)
-      this.#compiled = compilePipelineV2('demo', spec, kinds, context, before, this.log)
+      return compilePipeline(name, spec, kinds, context, before, this.log)
     }
-    before?.pipeline.retire()
+    const spec = decodePipeline(yaml, 'Pipeline') as PipelineSpecV2
+    const kinds = await loaded(spec.filters, filterKindsV2)
+    return compilePipelineV2(name, spec, kinds, context, before, this.log)
   }
 
   start(request: FakeRequest = {}, prepare: (client: FakeClient) => void = () => {}): FakeClient {
@@ -99,6 +129,10 @@ export class Harness {
     const pipeline = this.#compiled?.pipeline ?? null
     pipeline?.retire()
     expect(pipeline?.pinCount ?? 0).toBe(0)
+    for (const { current } of this.#slots.values()) {
+      current?.retire()
+      expect(current?.pinCount ?? 0).toBe(0)
+    }
     await until('connections to close', () => this.upstream.stats.open === 0)
     expect(this.upstream.stats.queued).toBe(0)
     expect(this.timers.runningCount).toBe(0)
@@ -106,16 +140,17 @@ export class Harness {
   }
 
   /** What a filter of that name would get; templates are texts without variables here. */
-  contextOf(name: string): FilterContext {
+  contextOf(name: string, pipeline = 'demo'): FilterContext {
     return {
       template: (text) => new Template([text]),
       policies: NO_POLICIES,
-      pipeline: 'demo',
+      pipeline,
       name,
       timers: this.timers,
       nodeMs: () => this.time.monotonicMs(),
       log: this.log,
       upstream: this.upstream,
+      flow: (other) => this.#slot(other),
       words: (key) => ({ words: this.#wordsOf(`${name}/${key}`), base: 0 }),
       area: ({ key, bytes }) => ({ words: this.#wordsOf(`${name}/${key}`, bytes), base: 0 }),
       permits: (key) => this.#permitsOf(`${name}/${key}`),
@@ -126,6 +161,12 @@ export class Harness {
         },
       }),
     }
+  }
+
+  #slot(name: string): Slot {
+    const slot = this.#slots.get(name) ?? { name, current: null }
+    this.#slots.set(name, slot)
+    return slot
   }
 
   #wordsOf(key: string, bytes = 64): Int32Array {

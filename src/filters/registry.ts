@@ -1,3 +1,5 @@
+import { apiAggregator } from './api-aggregator/kind.js'
+import { bridge } from './bridge/kind.js'
 import { circuitBreaker } from './circuit-breaker/kind.js'
 import type { AnyFilterKind } from './contract.js'
 import { corsAdaptor } from './cors-adaptor/kind.js'
@@ -14,6 +16,8 @@ import { validator } from './validator/kind.js'
 
 /** What an HTTPPipeline (v1) may hold: one folder and one line each. */
 const KINDS: readonly AnyFilterKind[] = [
+  apiAggregator,
+  bridge,
   circuitBreaker,
   corsAdaptor,
   fallback,

@@ -33,6 +33,7 @@ export const contextsOf =
     nodeMs: env.nodeMs,
     log: env.log,
     upstream: env.upstream,
+    flow: (other) => env.pipelines.slot(other),
     words: (key) => env.words(filterKey(pipeline, name, key)),
     area: ({ key, bytes }) => env.area({ key: filterKey(pipeline, name, key), bytes }),
     permits: (key) => env.permits(filterKey(pipeline, name, key)),

@@ -1,7 +1,7 @@
 import type { AnyFilterKind } from '../filters/contract.js'
 import type { Policies } from '../filters/policies/kinds.js'
 import type { FilterSpec } from '../pipeline/compile.js'
-import type { SharedKeys, StatusView } from './contract.js'
+import type { ObjectReference, SharedKeys, StatusView } from './contract.js'
 
 type Kinds = ReadonlyMap<string, AnyFilterKind>
 
@@ -32,6 +32,20 @@ export function filterKeys(
     permits: named('permits'),
     stats: named('stats'),
   }
+}
+
+/** Other pipelines that the filters of a pipeline lead to. */
+export function filterReferences(
+  kinds: Kinds,
+  filters: readonly FilterSpec[],
+): readonly ObjectReference[] {
+  return filters.flatMap(({ kind, spec }, index) =>
+    (kinds.get(kind)?.flows?.(spec) ?? []).map(({ path, name }) => ({
+      path: ['filters', index, ...path],
+      name,
+      kinds: ['HTTPPipeline', 'Pipeline'],
+    })),
+  )
 }
 
 /** Statuses of the filters of a pipeline by name; null for those that have none. */

@@ -13,7 +13,7 @@ import {
   urlName,
 } from '../../spec/schema.js'
 import { defineObjectKind } from '../contract.js'
-import { filterKeys, filterStatuses } from '../filter-keys.js'
+import { filterKeys, filterReferences, filterStatuses } from '../filter-keys.js'
 
 const filterSchemas = Object.fromEntries(
   [...filterKinds.values()].map((kind) => [kind.kind, kind.spec]),
@@ -45,6 +45,7 @@ export const httpPipeline = defineObjectKind<Spec>({
   category: 'pipeline',
   summary: 'Runs requests through an ordered set of filters.',
   spec,
+  references: (pipeline) => filterReferences(filterKinds, pipeline.filters),
   shared: (pipeline, name) => filterKeys(filterKinds, name, pipeline.filters, NO_POLICIES),
   status: (pipeline, name, view) => ({
     filters: filterStatuses(filterKinds, name, pipeline.filters, view),
