@@ -84,9 +84,10 @@ function addField(name: string, value: string): void {
 
 /**
  * Copies the head of a request and checks what uWebSockets.js leaves unchecked. Returns ACCEPTED
- * or the status to refuse with (RFC 9112 §3.2, §6.3; RFC 9110 §5.5; RFC 6585 §5). Text is Latin-1 afterwards.
+ * or the status to refuse with (RFC 9112 §3.2, §6.3; RFC 9110 §5.5; RFC 6585 §5). Text is Latin-1
+ * afterwards. `isGet`: the method is known to be GET; asking for it would cost a call out of V8.
  */
-export function copyHead(req: UwsRequest, request: HttpRequest): number {
+export function copyHead(req: UwsRequest, request: HttpRequest, isGet = false): number {
   target = request
   hostCount = 0
   lengthCount = 0
@@ -94,7 +95,7 @@ export function copyHead(req: UwsRequest, request: HttpRequest): number {
   coding = null
   odd = false
   bad = false
-  const method = req.getCaseSensitiveMethod()
+  const method = isGet ? 'GET' : req.getCaseSensitiveMethod()
   const path = req.getUrl()
   request.method = method === knownMethod ? knownMethod : method
   request.rawPath = path === knownPath ? knownPath : path

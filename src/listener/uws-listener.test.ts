@@ -129,6 +129,46 @@ it('copies the request: method, path, query, fields as they came', async () => {
   })
 })
 
+it.each(['GET', 'get', 'Get', 'HEAD', 'get-away', 'ANY', '*'])(
+  'the method %s arrives as it came',
+  async (method) => {
+    const { listener } = serve((ex) => {
+      ex.respond(200)
+      ex.response.headers.add('x-method', ex.request.method)
+      send(ex)
+    })
+    const client = new Client(listener.port)
+    const text = await client.ask(`${method} / HTTP/1.1\r\nHost: a\r\n\r\n`, '\r\n\r\n')
+    expect(/x-method: (.*)\r/.exec(text)?.[1]).toBe(method)
+  },
+)
+
+it.each(['at once', 'by a failure', 'later'])(
+  'a connection cut %s is told once, and costs no other anything',
+  async (when) => {
+    const { listener, finished } = serve((ex) => {
+      if (ex.request.path === '/other') answer(ex, 200, 'fine')
+      else if (when === 'at once') ex.responder?.cut(ex)
+      else if (when === 'later') setImmediate(() => ex.responder?.cut(ex))
+      else {
+        const source = new Script(10)
+        stream(ex, source)
+        source.sink?.data(Buffer.from('half'))
+        source.sink?.fail('planted')
+      }
+    })
+    for (let i = 0; i < 3; i++) {
+      const client = new Client(listener.port)
+      client.write(get('/'))
+      await client.until(() => client.ended, 'the end')
+    }
+    expect(finished.map((each) => each.aborted)).toEqual([true, true, true])
+    expect(listener.activeCount).toBe(0)
+    const other = new Client(listener.port)
+    expect(await other.ask(get('/other'), 'fine')).toContain('200 OK')
+  },
+)
+
 it('answers with status, fields and body, once each', async () => {
   const { listener, finished } = serve((ex) => {
     ex.respond(404, Buffer.from('gone'))

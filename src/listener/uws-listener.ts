@@ -13,6 +13,7 @@ import {
   localPort,
   type UwsApp,
   type UwsListenSocket,
+  type UwsRequest,
   type UwsResponse,
 } from './uws.js'
 import { type ExchangeHome, UwsExchange } from './uws-exchange.js'
@@ -72,7 +73,9 @@ export class UwsListener implements TrafficListener, ExchangeHome {
       }
     }
     app.filter(count)
-    app.any('/*', (res, req) => (made.listener as UwsListener).#begin(res, req))
+    // Methods are told apart by their case: `get` comes to the second.
+    app.get('/*', (res, req) => (made.listener as UwsListener).#begin(res, req, true))
+    app.any('/*', (res, req) => (made.listener as UwsListener).#begin(res, req, false))
     const opened = (socket: UwsListenSocket | false): void => {
       if (socket !== false) made.listener = new UwsListener(app, socket, limits, log)
     }
@@ -106,10 +109,10 @@ export class UwsListener implements TrafficListener, ExchangeHome {
     this.#app.close()
   }
 
-  #begin(...[res, req]: Parameters<Parameters<UwsApp['any']>[1]>): void {
+  #begin(res: UwsResponse, req: UwsRequest, isGet: boolean): void {
     const exchange = this.#free.pop() ?? new UwsExchange(this)
     this.#active += 1
-    exchange.begin(res, req, this.#handler)
+    exchange.begin(res, req, this.#handler, isGet)
   }
 
   release(exchange: UwsExchange, reusable: boolean): void {

@@ -34,6 +34,8 @@ export interface UwsRequest {
 export type UwsListenSocket = object
 
 export interface UwsApp {
+  /** Before `any`, wherever it stands. */
+  get(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): UwsApp
   any(pattern: string, handler: (res: UwsResponse, req: UwsRequest) => void): UwsApp
   /** `count` is above 0 when a connection opened, below when one closed. */
   filter(handler: (res: UwsResponse, count: number) => void): UwsApp

@@ -5,6 +5,7 @@ import type { ServerOptions, UpstreamErrorKind } from './contract.js'
 import type { KnownLines } from './known-lines.js'
 import { DATA, END, HEAD, MALFORMED, ResponseParser } from './response-parser.js'
 import { codeOf, kindOfError } from './socket-error.js'
+import { TcpLane } from './tcp-lane.js'
 
 export const CONNECTING = 0
 /** Serves a call, or reads away what is left of one. */
@@ -58,6 +59,8 @@ export class Connection implements Transport, WaitingRoom {
   isAddressKnown = false
   readonly #owner: ConnectionOwner
   readonly #socket: Socket
+  /** Once connected; null where the stream does everything. */
+  #lane: TcpLane | null = null
   readonly #parser: ResponseParser
   readonly #timer: WheelTimer
   #state: ConnectionState = CLOSED
@@ -134,6 +137,8 @@ export class Connection implements Transport, WaitingRoom {
   // --- as calls see it
 
   writeText(text: string): boolean {
+    const lane = this.#lane
+    if (lane?.isFree === true) return this.#wrote(lane.write(text))
     return this.#wrote(this.#socket.write(text, 'latin1'))
   }
 
@@ -230,7 +235,15 @@ export class Connection implements Transport, WaitingRoom {
   #onUp(): void {
     const call = this.#call
     if (this.#state !== CONNECTING || call === null) return
-    this.remoteAddress = this.#socket.remoteAddress ?? ''
+    const socket = this.#socket
+    this.remoteAddress = socket.remoteAddress ?? ''
+    if (this.#owner.upEvent === 'connect') {
+      this.#lane = TcpLane.over(
+        socket,
+        (bytes) => this.#onRead(bytes),
+        () => this.#onDrain(),
+      )
+    }
     this.begin(call)
   }
 
@@ -322,7 +335,8 @@ export class Connection implements Transport, WaitingRoom {
       parser.unread === 0 &&
       !this.#isLost &&
       this.#state === BUSY &&
-      this.#socket.writableLength === 0
+      this.#socket.writableLength === 0 &&
+      this.#lane?.isWaiting !== true
     )
   }
 
