@@ -8,6 +8,7 @@ import {
   queryConditions,
   type ValueConditions,
 } from './conditions-v2.js'
+import type { PathVerdict, RouteExplanation, Verdict } from './explain.js'
 import { HostIndex } from './host-index.js'
 import { NO_ENTRY, type PathIndex } from './path-index.js'
 import { parsePattern, parseTarget } from './path-pattern.js'
@@ -93,6 +94,9 @@ interface Entry<T> {
   /** Of a rule: the order of its last entry. Of a RadixTree's rule: its paths. */
   readonly last: number
   readonly tree: PatternRule<T> | null
+  /** Index of the rule, and of the path in it; -1 for the beginning of a rule. */
+  readonly rule: number
+  readonly path: number
 }
 
 interface Remembered<T> {
@@ -109,6 +113,7 @@ interface Remembered<T> {
 export class RouterV2<T> {
   readonly #hosts: HostIndex
   readonly #entries: readonly Entry<T>[]
+  readonly #all: AllPaths<T>
   readonly #ipFilter: IpFilterV2 | null
   readonly #cache: ArcCache<string, Remembered<T>> | null
   /** What the last `route` gave, of a RadixTree: the values of the path's parameters. */
@@ -124,9 +129,15 @@ export class RouterV2<T> {
   readonly #accept = (entry: Entry<T>): boolean => this.#fits(entry, this.#input as RouteInput)
 
   /** Called by {@link buildRouterV2}. */
-  constructor(hosts: HostIndex, entries: readonly Entry<T>[], spec: RouterSpecV2) {
+  constructor(
+    hosts: HostIndex,
+    entries: readonly Entry<T>[],
+    all: AllPaths<T>,
+    spec: RouterSpecV2,
+  ) {
     this.#hosts = hosts
     this.#entries = entries
+    this.#all = all
     this.#ipFilter = ipFilterV2(spec.ipFilter)
     this.#cache = spec.cacheSize > 0 ? new ArcCache(spec.cacheSize) : null
   }
@@ -180,6 +191,54 @@ export class RouterV2<T> {
     return this.#hasWrongMethod ? 405 : 404
   }
 
+  /** Why `route` gives what it gives. Slow: it goes through all paths. */
+  explain(input: RouteInput): RouteExplanation<RouteV2<T> | RefusalV2> {
+    const outcome = this.route(input)
+    if (this.#ipFilter !== null && !this.#allows(this.#ipFilter, input)) {
+      return { outcome, isServerDenied: true, verdicts: [] }
+    }
+    const { path, host } = input.request
+    const groups = this.#hosts.find(host)
+    /** Entries whose host and path fit, and rules whose filter is against the address. */
+    const met = new Set<Entry<T>>()
+    const denied = new Set<number>()
+    const meet = (entry: Entry<T>): boolean => {
+      met.add(entry)
+      return false
+    }
+    for (let order = nextOf(groups, path, -1); order !== NO_ENTRY; ) {
+      const entry = this.#entries[order] as Entry<T>
+      if (entry.route !== null) met.add(entry)
+      else {
+        if (entry.ipFilter !== null && !this.#passes(entry.ipFilter, input)) denied.add(entry.rule)
+        entry.tree?.find(path, meet)
+      }
+      order = nextOf(groups, path, order)
+    }
+    const verdictOf = (entry: Entry<T>): Verdict => {
+      if (!met.has(entry)) return this.#holdsHost(entry.rule, groups) ? 'path' : 'host'
+      if (denied.has(entry.rule)) return 'ip'
+      return entry.route === outcome ? 'taken' : this.#misfit(entry, input)
+    }
+    const verdicts = this.#all.paths.map(
+      (entry): PathVerdict => ({ rule: entry.rule, path: entry.path, verdict: verdictOf(entry) }),
+    )
+    return { outcome, isServerDenied: false, verdicts }
+  }
+
+  #misfit(entry: Entry<T>, input: RouteInput): Verdict {
+    this.#hasWrongMethod = false
+    this.#hasWrongValue = false
+    if (this.#fits(entry, input)) return 'unreached'
+    if (this.#hasWrongMethod) return 'method'
+    if (!this.#hasWrongValue) return 'ip'
+    return entry.headers?.hold(input) === false ? 'header' : 'query'
+  }
+
+  #holdsHost(rule: number, groups: readonly PathIndex[]): boolean {
+    return (this.#all.groups[rule] ?? []).some((group) => groups.includes(group))
+  }
+
   /** Whether `input`, whose path fits, fits in all else. */
   #fits(entry: Entry<T>, input: RouteInput): boolean {
     const { method } = input.request
@@ -213,6 +272,13 @@ export class RouterV2<T> {
     }
     return filter.allows(this.#lastAddress)
   }
+}
+
+/** What an explanation goes through. */
+interface AllPaths<T> {
+  readonly paths: readonly Entry<T>[]
+  /** By rule. */
+  readonly groups: readonly (readonly PathIndex[])[]
 }
 
 /** The paths of one rule of a RadixTree: those without parameters are tried first. */
@@ -264,28 +330,42 @@ export function* buildRouterV2<T>(
 ): Generator<undefined, RouterV2<T>, undefined> {
   const hosts = new HostIndex()
   const entries: Entry<T>[] = []
+  const paths: Entry<T>[] = []
+  const groupsByRule: PathIndex[][] = []
   for (const [number, rule] of spec.rules.entries()) {
     const groups = hosts.groupsOf({
       host: rule.host,
       hostRegexp: rule.hostRegexp,
       hosts: rule.hosts,
     })
+    groupsByRule.push(groups)
     const isTree = spec.routerKind === 'RadixTree'
     const tree = isTree ? new PatternRule<T>() : null
-    if (isTree || rule.ipFilter !== undefined) addRule(rule, tree, groups, entries)
+    if (isTree || rule.ipFilter !== undefined) addRule(rule, number, tree, groups, entries)
     for (const [index, path] of rule.paths.entries()) {
       const target = resolve(path, number, index)
-      if (tree !== null) tree.add(path.path ?? '', patternEntry(path, target))
-      else addOrdered(path, target, groups, entries)
+      const place = { rule: number, path: index }
+      if (tree !== null) {
+        const entry = patternEntry(path, place, target)
+        tree.add(path.path ?? '', entry)
+        paths.push(entry)
+      } else paths.push(addOrdered(path, place, target, groups, entries))
       yield
     }
   }
   hosts.freeze()
-  return new RouterV2(hosts, entries, spec)
+  return new RouterV2(hosts, entries, { paths, groups: groupsByRule }, spec)
+}
+
+/** Where a path stands in the document. */
+interface Place {
+  readonly rule: number
+  readonly path: number
 }
 
 function addRule<T>(
   rule: RuleSpecV2,
+  number: number,
   tree: PatternRule<T> | null,
   groups: readonly PathIndex[],
   entries: Entry<T>[],
@@ -300,37 +380,42 @@ function addRule<T>(
     isConditional: false,
     last: tree === null ? order + rule.paths.length : order,
     tree,
+    rule: number,
+    path: -1,
   })
   for (const group of groups) group.addPrefix('', order)
 }
 
 function addOrdered<T>(
   spec: PathSpecV2,
+  place: Place,
   target: T,
   groups: readonly PathIndex[],
   entries: Entry<T>[],
-): void {
+): Entry<T> {
   const { path, pathPrefix, pathRegexp } = spec
   const regexp = pathRegexp ? compileRegexp(pathRegexp) : null
   const order = entries.length
-  entries.push(entryOf(spec, new RouteV2(target, spec, regexp, NO_VALUES, null)))
+  const entry = entryOf(spec, place, new RouteV2(target, spec, regexp, NO_VALUES, null))
+  entries.push(entry)
   for (const group of groups) {
     if (path) group.addExact(path, order)
     if (pathPrefix) group.addPrefix(pathPrefix, order)
     if (regexp !== null) group.addPattern(regexp, order)
     if (!path && !pathPrefix && regexp === null) group.addPrefix('', order)
   }
+  return entry
 }
 
-function patternEntry<T>(spec: PathSpecV2, target: T): Entry<T> {
+function patternEntry<T>(spec: PathSpecV2, place: Place, target: T): Entry<T> {
   const pattern = parsePattern(spec.path ?? '')
   if (typeof pattern === 'string') throw new Error(pattern)
   const parts = spec.rewriteTarget ? parseTarget(spec.rewriteTarget, pattern.names) : null
   if (typeof parts === 'string') throw new Error(parts)
-  return entryOf(spec, new RouteV2(target, spec, null, pattern.names, parts))
+  return entryOf(spec, place, new RouteV2(target, spec, null, pattern.names, parts))
 }
 
-function entryOf<T>(spec: PathSpecV2, route: RouteV2<T>): Entry<T> {
+function entryOf<T>(spec: PathSpecV2, place: Place, route: RouteV2<T>): Entry<T> {
   const { methods } = spec
   const ipFilter = ipFilterV2(spec.ipFilter)
   const headers = headerConditions(spec.headers, spec.matchAllHeader)
@@ -344,5 +429,6 @@ function entryOf<T>(spec: PathSpecV2, route: RouteV2<T>): Entry<T> {
     isConditional: ipFilter !== null || headers !== null || queries !== null,
     last: NO_ENTRY,
     tree: null,
+    ...place,
   }
 }

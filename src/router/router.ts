@@ -3,6 +3,7 @@ import { fromLatin1, type Headers, toLatin1 } from '../http/headers.js'
 import { ArcCache } from '../lib/arc.js'
 import { type Address, IpFilter, type IpFilterSpec, parseAddress } from '../lib/ip-table.js'
 import { compileRegexp, type LinearRegexp } from '../lib/regexp.js'
+import type { PathVerdict, RouteExplanation, Verdict } from './explain.js'
 import { HostIndex } from './host-index.js'
 import { NO_ENTRY, type PathIndex } from './path-index.js'
 import type { HeaderSpec, PathSpec, RouterSpec, RuleSpec } from './spec.js'
@@ -66,6 +67,9 @@ interface Entry<T> {
   readonly headers: readonly HeaderEntry<T>[] | null
   /** Null for the filter of a rule. */
   readonly route: Route<T> | null
+  /** Index of the rule, and of the path in it; -1 for the filter of a rule. */
+  readonly rule: number
+  readonly path: number
 }
 
 /** An outcome that holds for every client whose address all of `filters` allow. */
@@ -86,6 +90,8 @@ interface Remembered<T> {
 export class Router<T> {
   readonly #hosts: HostIndex
   readonly #entries: readonly Entry<T>[]
+  /** By rule. */
+  readonly #groups: readonly (readonly PathIndex[])[]
   readonly #ipFilter: IpFilter | null
   readonly #cache: ArcCache<string, Remembered<T>> | null
   /** Of the last walk: a header entry was consulted. */
@@ -94,9 +100,15 @@ export class Router<T> {
   #lastAddress: Address | null = null
 
   /** Called by {@link buildRouter}. */
-  constructor(hosts: HostIndex, entries: readonly Entry<T>[], spec: RouterSpec) {
+  constructor(
+    hosts: HostIndex,
+    entries: readonly Entry<T>[],
+    groups: readonly (readonly PathIndex[])[],
+    spec: RouterSpec,
+  ) {
     this.#hosts = hosts
     this.#entries = entries
+    this.#groups = groups
     this.#ipFilter = filterOf(spec.ipFilter)
     this.#cache = spec.cacheSize ? new ArcCache(spec.cacheSize) : null
   }
@@ -124,18 +136,59 @@ export class Router<T> {
   #walk(input: RouteInput, passed: IpFilter[] | null): Route<T> | Refusal {
     this.#askedHeader = false
     if (!this.#passes(this.#ipFilter, input, passed)) return 403
-    const { method, path } = input.request
+    const { path } = input.request
     const groups = this.#hosts.find(input.request.host)
     for (let order = nextOf(groups, path, -1); order !== NO_ENTRY; ) {
-      const entry = this.#entries[order] as Entry<T>
-      // The filter comes first also where the method is wrong: 403 outranks 405.
-      if (!this.#passes(entry.ipFilter, input, passed)) return 403
-      if (entry.methods !== null && !entry.methods.has(method)) return 405
-      const route = entry.headers === null ? entry.route : this.#byHeader(entry.headers, input)
-      if (route !== null) return route
+      const outcome = this.#judge(this.#entries[order] as Entry<T>, input, passed)
+      if (outcome !== null) return outcome
       order = nextOf(groups, path, order)
     }
     return 404
+  }
+
+  /** What ends the search at an entry whose host and path fit; null: it goes on. */
+  #judge(entry: Entry<T>, input: RouteInput, passed: IpFilter[] | null): Route<T> | Refusal | null {
+    // The filter comes first also where the method is wrong: 403 outranks 405.
+    if (!this.#passes(entry.ipFilter, input, passed)) return 403
+    if (entry.methods !== null && !entry.methods.has(input.request.method)) return 405
+    return entry.headers === null ? entry.route : this.#byHeader(entry.headers, input)
+  }
+
+  /** Why `route` gives what it gives. Slow: it goes through all paths. */
+  explain(input: RouteInput): RouteExplanation<Route<T> | Refusal> {
+    const outcome = this.#walk(input, null)
+    if (!this.#passes(this.#ipFilter, input, null)) {
+      return { outcome, isServerDenied: true, verdicts: [] }
+    }
+    const { path, host } = input.request
+    const groups = this.#hosts.find(host)
+    const met = new Set<number>()
+    for (let order = nextOf(groups, path, -1); order !== NO_ENTRY; ) {
+      met.add(order)
+      order = nextOf(groups, path, order)
+    }
+    const verdicts: PathVerdict[] = []
+    let isOver = false
+    let deniedRule = -1
+    for (const [order, entry] of this.#entries.entries()) {
+      const isMet = met.has(order)
+      let verdict: Verdict
+      if (!isMet) verdict = this.#holdsHost(entry.rule, groups) ? 'path' : 'host'
+      else if (isOver) verdict = entry.rule === deniedRule ? 'ip' : 'unreached'
+      else {
+        const judged = this.#judge(entry, input, null)
+        if (judged !== null) isOver = true
+        if (judged === 403 && entry.route === null) deniedRule = entry.rule
+        verdict =
+          typeof judged === 'number' ? MISFITS[judged] : judged === null ? 'header' : 'taken'
+      }
+      if (entry.route !== null) verdicts.push({ rule: entry.rule, path: entry.path, verdict })
+    }
+    return { outcome, isServerDenied: false, verdicts }
+  }
+
+  #holdsHost(rule: number, groups: readonly PathIndex[]): boolean {
+    return (this.#groups[rule] ?? []).some((group) => groups.includes(group))
   }
 
   #byHeader(headers: readonly HeaderEntry<T>[], input: RouteInput): Route<T> | null {
@@ -159,6 +212,8 @@ export class Router<T> {
     return filter.allows(this.#lastAddress)
   }
 }
+
+const MISFITS = { 403: 'ip', 404: 'path', 405: 'method' } as const
 
 /** The first entry above `after` in any of the groups. */
 export function nextOf(groups: readonly PathIndex[], path: string, after: number): number {
@@ -201,27 +256,36 @@ export function* buildRouter<T>(
     if (!targets.has(backend)) targets.set(backend, resolve(backend))
     return targets.get(backend) as T
   }
-  for (const rule of spec.rules) {
+  const groupsByRule: PathIndex[][] = []
+  for (const [number, rule] of spec.rules.entries()) {
     const groups = hosts.groupsOf(rule)
-    addRuleFilter(rule, groups, entries)
-    for (const path of rule.paths ?? []) {
-      addPath(path, groups, entries, targetOf)
+    groupsByRule.push(groups)
+    addRuleFilter(rule, number, groups, entries)
+    for (const [index, path] of (rule.paths ?? []).entries()) {
+      addPath(path, { rule: number, path: index }, groups, entries, targetOf)
       yield
     }
   }
   hosts.freeze()
-  return new Router(hosts, entries, spec)
+  return new Router(hosts, entries, groupsByRule, spec)
 }
 
-function addRuleFilter<T>(rule: RuleSpec, groups: PathIndex[], entries: Entry<T>[]): void {
-  const ipFilter = filterOf(rule.ipFilter)
+function addRuleFilter<T>(
+  spec: RuleSpec,
+  rule: number,
+  groups: PathIndex[],
+  entries: Entry<T>[],
+): void {
+  const ipFilter = filterOf(spec.ipFilter)
   if (ipFilter === null) return
-  const order = entries.push({ ipFilter, methods: null, headers: null, route: null }) - 1
+  const filter = { ipFilter, methods: null, headers: null, route: null, rule, path: -1 }
+  const order = entries.push(filter) - 1
   for (const group of groups) group.addPrefix('', order)
 }
 
 function addPath<T>(
   spec: PathSpec,
+  place: { readonly rule: number; readonly path: number },
   groups: PathIndex[],
   entries: Entry<T>[],
   targetOf: Resolve<T>,
@@ -237,6 +301,7 @@ function addPath<T>(
       ? headers.map((header) => new HeaderEntry(header, routeTo(header.backend)))
       : null,
     route: routeTo(spec.backend),
+    ...place,
   })
   for (const group of groups) {
     if (path) group.addExact(path, order)
