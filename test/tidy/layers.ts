@@ -11,13 +11,14 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: ['spec', 'actor'], // messages between threads
   shared: [], // the one exception to share-nothing: node-wide limits and statistics
   jobs: [], // CPU-heavy work off the actors' threads
+  template: [], // the language of Go's text/template
   rego: [], // policies in the language of Open Policy Agent
   options: ['spec'], // start-up options of the server
   // data path: listener -> router -> pipeline -> filters -> upstream
   http: [], // Exchange, headers, bodies
   resilience: ['shared'], // retry, breaker, rate and time limits as pure state machines
   upstream: ['http', 'resilience', 'shared'], // pools, client, balancing, health checks
-  filters: ['upstream', 'resilience', 'http', 'jobs', 'spec', 'shared', 'rego'], // a folder for each kind
+  filters: ['upstream', 'resilience', 'http', 'jobs', 'spec', 'shared', 'rego', 'template'], // a folder for each kind
   pipeline: ['filters', 'resilience', 'http', 'spec'], // compile and run a flow
   router: ['pipeline', 'http'], // host, path, method, headers -> pipeline
   listener: ['router', 'http', 'shared'], // uWebSockets.js and other servers behind one interface
