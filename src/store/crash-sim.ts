@@ -20,10 +20,10 @@ const HOT_KEYS = 8
 const QUIET_PERCENT = 30
 const LIVES = 7
 /**
- * Values that make every record a multiple of 88 bytes, which is what an election writes: leftovers
+ * Values that make every record a multiple of 96 bytes, which is what an election writes: leftovers
  * behind a cut then line up with new records, the worst case.
  */
-const UNIFORM_BYTES = [33, 63, 92] as const
+const UNIFORM_BYTES = [39, 71, 103] as const
 const IN_FLIGHT_MAX = 16
 
 /** Puts a fault of ours between store and disk, to see that the simulation finds it. */

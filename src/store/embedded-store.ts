@@ -22,6 +22,7 @@ import {
   type Limits,
   leaseNotFound,
   type Op,
+  type Outcome,
   type RangeResult,
   type Store,
   storeUnavailable,
@@ -86,6 +87,9 @@ export class EmbeddedStore implements Store {
   readonly #hub: WatchHub
   readonly #lessor: Lessor
   #machine = new Machine()
+  /** The state of a snapshot that is not all there. */
+  #restoring: Machine | null = null
+  #leading = false
   #state: StoreStatus['state'] = 'starting'
   #stopping = false
   #failure: string | null = null
@@ -99,6 +103,7 @@ export class EmbeddedStore implements Store {
   #bytesSinceSnapshot = 0
   #snapshotBytes = 0
   #snapshotting = false
+  #snapshotWanted = false
   #snapshotRetry: Timer | null = null
 
   readonly lease: Leases = {
@@ -127,8 +132,13 @@ export class EmbeddedStore implements Store {
       onReady: () => this.#onReady(),
       onLeading: (leading) => this.#onLeading(leading),
       onReadable: (ticket, index) => this.#onReadable(ticket, index),
+      onKeepAlive: (lease, done) => this.#onKeepAlive(lease, done),
       onDropped: (ticket, error) => this.#onDropped(ticket, error),
       onSnapshot: (outcome) => this.#onSnapshot(outcome),
+      onSnapshotWanted: () => {
+        this.#snapshotWanted = true
+        this.#maybeSnapshot()
+      },
       onNote: (note) => this.#log.warn('store recovery', { note }),
       onWarning: (warning) => this.#onWarning(warning),
       onFailed: (error) => this.#onFailed(error),
@@ -214,13 +224,14 @@ export class EmbeddedStore implements Store {
   }
 
   #onRestoreBegin(): void {
-    this.#machine = new Machine()
+    this.#restoring = new Machine()
+    this.#snapshotBytes = 0
   }
 
   #onRestoreChunk(chunk: Uint8Array): void {
     if (this.#state === 'failed') return
     try {
-      this.#machine.load(chunk)
+      this.#restoring?.load(chunk)
       this.#snapshotBytes += chunk.byteLength
     } catch (thrown) {
       if (!(thrown instanceof UnknownSnapshotError)) throw thrown
@@ -230,9 +241,13 @@ export class EmbeddedStore implements Store {
 
   #onRestoreEnd(index: number): void {
     if (this.#state === 'failed') return
+    assert(this.#restoring !== null, 'a snapshot ended that had not begun')
+    this.#machine = this.#restoring
+    this.#restoring = null
     this.#appliedIndex = index
     this.#bytesSinceSnapshot = 0
     this.#hub.restored()
+    this.#answerReads()
   }
 
   #onCommitted(entries: readonly CommittedEntry[]): void {
@@ -253,6 +268,7 @@ export class EmbeddedStore implements Store {
   }
 
   #onLeading(leading: boolean): void {
+    this.#leading = leading
     this.#lessor.clear()
     if (!leading) return
     for (const id of this.#machine.leaseIds()) {
@@ -280,6 +296,7 @@ export class EmbeddedStore implements Store {
   #onSnapshot(outcome: SnapshotOutcome): void {
     this.#snapshotting = false
     if (outcome.ok) {
+      this.#snapshotWanted = false
       this.#snapshotBytes = outcome.bytes
       this.#log.info('snapshot written', { index: outcome.index, bytes: outcome.bytes })
       return
@@ -332,8 +349,10 @@ export class EmbeddedStore implements Store {
     this.#appliedIndex = entry.index
     this.#bytesSinceSnapshot += entry.payload.byteLength + ENTRY_OVERHEAD_BYTES
     const { outcome, batch } = applied
-    if (outcome.type === 'granted') this.#lessor.start(outcome.grant.id, outcome.grant.ttlMs)
-    else if (outcome.type === 'revoked') this.#lessor.end(outcome.lease)
+    if (outcome.type === 'granted') {
+      // The time runs on the leader alone.
+      if (this.#leading) this.#lessor.start(outcome.grant.id, outcome.grant.ttlMs)
+    } else if (outcome.type === 'revoked') this.#lessor.end(outcome.lease)
     if (batch !== null) this.#hub.publish(batch)
     if (entry.ticket === null) return
     const answer = this.#proposed.get(entry.ticket)
@@ -347,6 +366,7 @@ export class EmbeddedStore implements Store {
     } catch (thrown) {
       if (!(thrown instanceof UnknownCommandError)) throw thrown
       this.#onFailed(storeUnavailable(thrown.message, 'unknown', { cause: thrown }))
+      this.#sequencer.abdicate()
       return null
     }
   }
@@ -361,7 +381,7 @@ export class EmbeddedStore implements Store {
       return
     }
     const ticket = ++this.#ticket
-    this.#reading.set(ticket, (outcome) => done(outcome.ok ? success(read()) : outcome))
+    this.#reading.set(ticket, (outcome) => done(outcome.ok ? tried(read) : outcome))
     this.#sequencer.readIndex(ticket)
   }
 
@@ -414,8 +434,22 @@ export class EmbeddedStore implements Store {
       done(failure(this.#unavailable()))
       return
     }
-    const ttlMs = this.#lessor.keepAlive(id)
-    done(ttlMs === null ? failure(leaseNotFound(id)) : success({ id, ttlMs }))
+    this.#sequencer.keepAlive(id, done)
+  }
+
+  /**
+   * On the leader. The time starts anew at once, but the answer waits until a majority has
+   * confirmed that this node still leads: another leader would count on its own, from its election
+   * on, and so not before the time that is promised here.
+   */
+  #onKeepAlive(id: LeaseId, done: Done<LeaseGrant>): void {
+    this.#lessor.keepAlive(id)
+    this.#read('linearizable', done, () => {
+      if (!this.#leading) throw storeUnavailable('the leader changed', 'unknown')
+      const ttlMs = this.#lessor.ttlMs(id)
+      if (ttlMs === null) throw leaseNotFound(id)
+      return { id, ttlMs }
+    })
   }
 
   #revoke(id: LeaseId, done: Done<number>): void {
@@ -431,9 +465,13 @@ export class EmbeddedStore implements Store {
 
   /** Tries again while it leads; a lease that is already gone is what was wanted. */
   #proposeExpiry(id: LeaseId): void {
+    if (!this.#leading || this.#machine.leaseTtlMs(id) === null) return
     this.#revoke(id, (outcome) => {
-      if (outcome.ok || outcome.error.code !== 'OVERLOADED') return
-      this.#time.after(1000, () => this.#proposeExpiry(id))
+      if (outcome.ok || this.#state !== 'serving') return
+      this.#time.after(1000, () => {
+        // Another time of leading counts it anew.
+        if (this.#lessor.ttlMs(id) === null) this.#proposeExpiry(id)
+      })
     })
   }
 
@@ -441,7 +479,8 @@ export class EmbeddedStore implements Store {
     if (this.#state !== 'serving' || this.#stopping) return
     if (this.#snapshotting || this.#snapshotRetry !== null) return
     // A large state is written less often, so that the disk is not busy with it all the time.
-    if (this.#bytesSinceSnapshot < Math.max(this.#snapshotAfterBytes, this.#snapshotBytes)) return
+    const due = Math.max(this.#snapshotAfterBytes, this.#snapshotBytes)
+    if (this.#bytesSinceSnapshot < due && !this.#snapshotWanted) return
     this.#snapshotting = true
     this.#bytesSinceSnapshot = 0
     this.#sequencer.saveSnapshot(this.#appliedIndex, this.#machine.snapshot())
@@ -455,6 +494,15 @@ export class EmbeddedStore implements Store {
     }
     if (this.#state === 'serving') return storeUnavailable('the store is stopping', 'none')
     unreachable(this.#state)
+  }
+}
+
+function tried<T>(read: () => T): Outcome<T> {
+  try {
+    return success(read())
+  } catch (thrown) {
+    if (!(thrown instanceof GatewayError)) throw thrown
+    return failure(thrown)
   }
 }
 

@@ -41,6 +41,13 @@ export class Lessor {
     return running.ttlMs
   }
 
+  /** Null when it is not running, or over. */
+  ttlMs(id: LeaseId): number | null {
+    const running = this.#running.get(id)
+    if (running === undefined || running.dueMs <= this.#time.monotonicMs()) return null
+    return running.ttlMs
+  }
+
   end(id: LeaseId): void {
     this.#running.delete(id)
   }

@@ -1,8 +1,9 @@
 import type { GatewayError } from '../lib/errors.js'
+import type { Done, LeaseGrant, LeaseId } from './contract.js'
 
 /**
- * Puts proposals into the one order that all members apply. `SoloSequencer` does it for a cluster
- * of one; consensus takes its place in larger ones. Nothing is called back before `start`.
+ * Puts proposals into the one order that all members apply (`raft-sequencer/`). Nothing is called
+ * back before `start`.
  */
 export interface Sequencer {
   /** Recovers, then calls `sink` until `onStopped`. Called once. */
@@ -20,13 +21,19 @@ export interface Sequencer {
    */
   readIndex(ticket: number): void
 
+  /** Asks whoever leads to start the time of a lease anew; its sink has the answer. */
+  keepAlive(lease: LeaseId, done: Done<LeaseGrant>): void
+
   /**
    * Keeps the state after the entry `index`, the last one applied, so that older entries can be
    * dropped. One at a time; the sink is told when it is done or has failed.
    */
   saveSnapshot(index: number, chunks: Iterator<Uint8Array<ArrayBuffer>>): void
 
-  /** Leads to `onStopped`. What is under way is dropped. */
+  /** The sink cannot apply what is committed: this node must not lead. */
+  abdicate(): void
+
+  /** Hands over what it can, then leads to `onStopped`. What is under way is dropped. */
   stop(): void
 }
 
@@ -39,10 +46,10 @@ export interface CommittedEntry {
 }
 
 export interface SequencerSink {
-  /** A snapshot follows: forget the present state. */
+  /** A snapshot follows, to take the place of the state there is, which counts until its end. */
   onRestoreBegin(): void
   onRestoreChunk(chunk: Uint8Array): void
-  /** The state is now that after the entry `index`. */
+  /** The state is that after the entry `index`. */
   onRestoreEnd(index: number): void
   /** In order of index, without gaps, each once. */
   onCommitted(entries: readonly CommittedEntry[]): void
@@ -51,9 +58,13 @@ export interface SequencerSink {
   /** This node orders from now on (true: leases start anew), or no longer does. */
   onLeading(leading: boolean): void
   onReadable(ticket: number, index: number): void
+  /** Of any member, on the one that leads. */
+  onKeepAlive(lease: LeaseId, done: Done<LeaseGrant>): void
   /** See `detail.outcome` of the error: 'none' or 'unknown'. */
   onDropped(ticket: number, error: GatewayError): void
   onSnapshot(outcome: SnapshotOutcome): void
+  /** A snapshot is needed soon, however short the log is. */
+  onSnapshotWanted(): void
   /** What recovery did that a person may want to know. */
   onNote(note: string): void
   /** Something that concerns an operator and does not end the service; null when it is over. */

@@ -23,11 +23,17 @@ export function comparePositions(a: Position, b: Position): number {
   return a.segment - b.segment || a.offset - b.offset
 }
 
-/** What a record holds. Append only. */
-export const RECORD = { entry: 1, hardState: 2 } as const
+/**
+ * What a record holds. Append only. `base`: the log begins anew behind this index, whose snapshot
+ * was installed; what stands before it is void. `commit`: entries up to this index are committed.
+ */
+export const RECORD = { entry: 1, hardState: 2, base: 3, commit: 4 } as const
 
-/** What an entry holds: the log itself does not care. Append only; 3 is kept for membership. */
-export const ENTRY = { command: 1, noop: 2 } as const
+/**
+ * What an entry holds: the log itself does not care. Append only. `forwarded`: a command with the
+ * mark of the member it was proposed on.
+ */
+export const ENTRY = { command: 1, noop: 2, membership: 3, forwarded: 4 } as const
 
 export interface LogEntry {
   /** 1, 2, 3… An entry with an index at or below the last one replaces it and all behind it. */
@@ -41,8 +47,14 @@ export interface LogEntry {
 /** What a member must remember between two terms (Raft §5.2). */
 export interface HardState {
   readonly term: number
-  /** Member voted for in `term`; '' for none. */
+  /** Number of the member voted for in `term`, in decimal; '' for none. */
   readonly vote: string
+}
+
+/** An entry's place in the order. */
+export interface EntryPosition {
+  readonly index: number
+  readonly term: number
 }
 
 export interface Record {

@@ -41,11 +41,7 @@ export class LogService {
     try {
       const { log, recovered } = Log.open(this.#options.disk, this.#options)
       this.#log = log
-      if (recovered.snapshot !== null) {
-        const { index, term } = recovered.snapshot
-        this.#reply({ type: 'restore-begin', index, term })
-        for (const bytes of log.snapshots.read()) this.#reply({ type: 'restore-chunk', bytes })
-      }
+      this.#replySnapshot(log)
       this.#replyEntries(recovered.entries)
       this.#reply({
         type: 'recovered',
@@ -75,21 +71,88 @@ export class LogService {
   }
 
   #handle(log: Log, request: LogRequest): void {
-    if (request.type === 'write') {
-      log.write(request.hardState, unpackEntries(request.entries))
-      this.#reply({ type: 'durable', lastIndex: log.lastIndex })
-      this.#noteTimer ??= this.#options.timers.after(NOTE_DURABLE_MS, () => this.#note(log))
-      this.#scheduleIdle(0)
-    } else if (request.type === 'note-commit') log.noteCommit(request.index)
-    else if (request.type === 'stop') this.#stop(log)
-    else this.#handleSnapshot(log, request)
+    switch (request.type) {
+      case 'write': {
+        const { seq, hardState, install, commit } = request
+        log.write({ hardState, install, entries: unpackEntries(request.entries), commit })
+        if (install !== null) this.#replySnapshot(log)
+        this.#written(log, seq)
+        return
+      }
+      case 'found':
+        log.found({ index: request.index, term: request.term }, request.head)
+        this.#replySnapshot(log)
+        this.#written(log, request.seq)
+        return
+      case 'note-commit':
+        log.noteCommit(request.index)
+        return
+      case 'send-open':
+      case 'send-read':
+      case 'send-close':
+        this.#handleSend(log, request)
+        return
+      case 'receive':
+      case 'receive-check':
+      case 'receive-drop':
+        this.#handleReceive(log, request)
+        return
+      case 'stop':
+        this.#stop(log)
+        return
+      default:
+        this.#handleSnapshot(log, request)
+    }
+  }
+
+  #written(log: Log, seq: number): void {
+    this.#reply({ type: 'durable', seq })
+    this.#noteTimer ??= this.#options.timers.after(NOTE_DURABLE_MS, () => this.#note(log))
+    this.#scheduleIdle(0)
+  }
+
+  #handleSend(log: Log, request: LogRequest & { type: `send-${string}` }): void {
+    const { transfer } = request
+    if (request.type === 'send-close') log.snapshots.closeSent(transfer)
+    else if (request.type === 'send-open') {
+      const info = log.snapshots.openToSend(transfer, request.index)
+      const snapshot = info === null || info.head === null ? null : { ...info, head: info.head }
+      this.#reply({ type: 'sending', transfer, snapshot })
+    } else {
+      const { offset, length } = request
+      const bytes = log.snapshots.send(transfer, offset, length)
+      this.#reply({ type: 'send-bytes', transfer, offset, bytes })
+    }
+  }
+
+  #handleReceive(log: Log, request: LogRequest & { type: `receive${string}` }): void {
+    if (request.type === 'receive-drop') {
+      log.snapshots.dropIncoming()
+      return
+    }
+    const { key } = request
+    if (request.type === 'receive-check') {
+      const whole = log.snapshots.checkIncoming(request.index, request.term)
+      this.#reply({ type: 'receive-checked', key, whole })
+      return
+    }
+    try {
+      log.snapshots.receive(request.fresh, request.offset, request.bytes)
+      this.#reply({ type: 'received', key, problem: null })
+    } catch (thrown) {
+      if (!isDiskFull(thrown)) throw thrown
+      log.snapshots.dropIncoming()
+      log.releaseReserve()
+      this.#reply({ type: 'received', key, problem: thrown.message })
+    }
   }
 
   /** A full disk costs the snapshot, not the log; giving up the reserve makes room for the next. */
   #handleSnapshot(log: Log, request: LogRequest): void {
     try {
-      if (request.type === 'snapshot-begin') log.snapshots.begin(request.index, request.term)
-      else if (request.type === 'snapshot-chunk') {
+      if (request.type === 'snapshot-begin') {
+        log.snapshots.begin(request.index, request.term, request.head)
+      } else if (request.type === 'snapshot-chunk') {
         if (!log.snapshots.isWriting) return
         log.snapshots.add(request.bytes)
         this.#reply({ type: 'snapshot-more' })
@@ -160,6 +223,14 @@ export class LogService {
   #cancelTimers(): void {
     this.#noteTimer?.cancel()
     this.#idleTimer?.cancel()
+  }
+
+  #replySnapshot(log: Log): void {
+    const { newest } = log.snapshots
+    if (newest === null) return
+    const { index, term, head } = newest
+    this.#reply({ type: 'restore-begin', index, term, head })
+    for (const bytes of log.snapshots.read()) this.#reply({ type: 'restore-chunk', bytes })
   }
 
   #replyEntries(entries: readonly LogEntry[]): void {

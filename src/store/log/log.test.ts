@@ -10,6 +10,8 @@ import {
   ENTRY,
   encodeMeta,
   encodeRecord,
+  type HardState,
+  type LogEntry,
   RECORD,
   segmentName,
 } from './format.js'
@@ -20,6 +22,7 @@ import { snapshotName } from './snapshot-files.js'
 
 const OPTIONS: LogOptions = { salt: 0xabcdef01, segmentBytes: 4096, reserveBytes: 8192 }
 const HEAD_BYTES = 64
+const HEAD = Buffer.from('head')
 /** A hard state without a vote. */
 const STATE_BYTES = 40
 const text = (payload: Uint8Array): string => Buffer.from(payload).toString()
@@ -40,10 +43,14 @@ function open(disk: SimDisk): { log: Log; recovered: RecoveredLog } {
   return Log.open(disk, OPTIONS)
 }
 
+function append(log: Log, entries: LogEntry[], hardState: HardState | null = null): void {
+  log.write({ hardState, install: null, entries, commit: null })
+}
+
 /** A log with entries 1..count, each of its own write. */
 function written(count: number, disk = newDisk()): { disk: SimDisk; log: Log } {
   const { log } = open(disk)
-  for (let index = 1; index <= count; index++) log.write(null, [entry(index)])
+  for (let index = 1; index <= count; index++) append(log, [entry(index)])
   return { disk, log }
 }
 
@@ -62,7 +69,7 @@ function refusalOf(disk: SimDisk): GatewayError {
 }
 
 function saveSnapshot(log: Log, index: number, chunks: string[]): void {
-  log.snapshots.begin(index, 1)
+  log.snapshots.begin(index, 1, HEAD)
   for (const chunk of chunks) log.snapshots.add(Buffer.from(chunk))
   log.snapshots.end()
   log.compact()
@@ -86,7 +93,7 @@ it('a new log is empty, and a power failure right after making it leaves a log o
 
 it('gives back what was written, with term, vote and noted commit', () => {
   const { disk, log } = written(3)
-  log.write({ term: 7, vote: 'eg-1/ä' }, [entry(4, 'four', 7)])
+  append(log, [entry(4, 'four', 7)], { term: 7, vote: 'eg-1/ä' })
   log.noteCommit(4)
   disk.killProcess()
   const { recovered } = open(disk)
@@ -102,8 +109,8 @@ it('gives back what was written, with term, vote and noted commit', () => {
 
 it('goes on over many segments, repeating the hard state in each', () => {
   const { disk, log } = written(0)
-  log.write({ term: 3, vote: 'me' }, [])
-  for (let index = 1; index <= 300; index++) log.write(null, [entry(index)])
+  append(log, [], { term: 3, vote: 'me' })
+  for (let index = 1; index <= 300; index++) append(log, [entry(index)])
   expect(disk.list().filter((name) => name.endsWith('.log')).length).toBeGreaterThan(3)
   disk.restart('all-lost')
   const { recovered } = open(disk)
@@ -113,8 +120,8 @@ it('goes on over many segments, repeating the hard state in each', () => {
 
 it('one write may span segments', () => {
   const { disk, log } = written(0)
-  log.write(
-    null,
+  append(
+    log,
     Array.from({ length: 300 }, (_, i) => entry(i + 1)),
   )
   disk.restart('all-lost')
@@ -123,7 +130,7 @@ it('one write may span segments', () => {
 
 it('an entry at or below the last index replaces it and all behind it', () => {
   const { disk, log } = written(5)
-  log.write(null, [entry(3, 'other', 2), entry(4, 'branch', 2)])
+  append(log, [entry(3, 'other', 2), entry(4, 'branch', 2)])
   disk.restart('all-lost')
   const { recovered } = open(disk)
   expect(texts(recovered)).toEqual(['entry 1', 'entry 2', 'other', 'branch'])
@@ -144,14 +151,14 @@ it.each([
   const first = open(disk)
   expect(texts(first.recovered)).toEqual(['entry 1', 'entry 2'])
   expect(first.recovered.notes[0]).toContain('cut an unfinished write at 0000000001.log:200')
-  first.log.write(null, [entry(3, 'again')])
+  append(first.log, [entry(3, 'again')])
   disk.restart('all-lost')
   expect(texts(open(disk).recovered)).toEqual(['entry 1', 'entry 2', 'again'])
 })
 
 it('an unsynced batch with a hole is cut whole, good records behind the hole too', () => {
   const { disk, log } = written(1)
-  log.write(null, [entry(2), entry(3), entry(4)])
+  append(log, [entry(2), entry(3), entry(4)])
   const at = HEAD_BYTES + STATE_BYTES + ENTRY_BYTES
   disk.flip(segmentName(1), at + 41)
   disk.killProcess()
@@ -305,7 +312,7 @@ it('a snapshot is read back with the entries behind it, and two drop old segment
   const { disk, log } = written(100)
   saveSnapshot(log, 100, ['state ', 'at 100'])
   expect(disk.list()).toContain(segmentName(1))
-  for (let index = 101; index <= 200; index++) log.write(null, [entry(index)])
+  for (let index = 101; index <= 200; index++) append(log, [entry(index)])
   saveSnapshot(log, 199, ['state at 199'])
   expect(disk.list()).not.toContain(segmentName(1))
   disk.restart('all-lost')
@@ -322,7 +329,7 @@ it.each([
 ])('a snapshot damaged in %s: the one before it and the log serve', (_name, offset) => {
   const { disk, log } = written(100)
   saveSnapshot(log, 100, ['state at 100'])
-  for (let index = 101; index <= 200; index++) log.write(null, [entry(index)])
+  for (let index = 101; index <= 200; index++) append(log, [entry(index)])
   saveSnapshot(log, 200, ['state at 200'])
   disk.flip(snapshotName(200), offset)
   disk.killProcess()
@@ -343,7 +350,7 @@ it.each([
 it('both snapshots damaged: refuses, naming one', () => {
   const { disk, log } = written(100)
   saveSnapshot(log, 100, ['a'])
-  for (let index = 101; index <= 200; index++) log.write(null, [entry(index)])
+  for (let index = 101; index <= 200; index++) append(log, [entry(index)])
   saveSnapshot(log, 200, ['b'])
   disk.flip(snapshotName(100), 40)
   disk.flip(snapshotName(200), 40)
@@ -398,7 +405,14 @@ function service(disk: SimDisk): {
 }
 
 const write = (index: number) =>
-  ({ type: 'write', hardState: null, entries: packEntries([entry(index)]) }) as const
+  ({
+    type: 'write',
+    seq: index,
+    hardState: null,
+    install: null,
+    entries: packEntries([entry(index)]),
+    commit: null,
+  }) as const
 
 it.each([
   ['a failing sync', 'fdatasync'],
@@ -417,7 +431,7 @@ it.each([
     const changes = disk.changeCount
     log.handle(write(3))
     log.handle({ type: 'note-commit', index: 2 })
-    log.handle({ type: 'snapshot-begin', index: 1, term: 1 })
+    log.handle({ type: 'snapshot-begin', index: 1, term: 1, head: HEAD })
     time.advance(10_000)
     expect(disk.changeCount).toBe(changes)
     expect(replies).toHaveLength(1)
@@ -471,7 +485,7 @@ it('a full disk costs a snapshot, then the reserve makes room for the next one',
   expect(disk.list()).toContain('reserve')
   const attempt = () => {
     replies.length = 0
-    log.handle({ type: 'snapshot-begin', index: 5, term: 1 })
+    log.handle({ type: 'snapshot-begin', index: 5, term: 1, head: HEAD })
     log.handle({ type: 'snapshot-chunk', bytes: new Uint8Array(5000).fill(7) })
     log.handle({ type: 'snapshot-end' })
     return replies.map((reply) => reply.type)
@@ -482,7 +496,7 @@ it('a full disk costs a snapshot, then the reserve makes room for the next one',
   time.advance(60_000)
   expect(attempt()).toEqual(['snapshot-more', 'snapshot-done'])
   log.handle(write(6))
-  expect(replies.at(-1)).toEqual({ type: 'durable', lastIndex: 6 })
+  expect(replies.at(-1)).toEqual({ type: 'durable', seq: 6 })
   disk.capacityBytes = Number.POSITIVE_INFINITY
   time.advance(60_000)
   expect(disk.list()).toContain('reserve')

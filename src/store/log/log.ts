@@ -11,6 +11,7 @@ import {
   asBuffer,
   comparePositions,
   decodeMeta,
+  type EntryPosition,
   encodeMeta,
   encodeRecord,
   encodeSegmentHeader,
@@ -34,6 +35,7 @@ import { SnapshotFiles, type SnapshotInfo, snapshotName } from './snapshot-files
 import { isFillFile, ZeroFiller } from './zero-filler.js'
 
 const META_FILE = 'meta'
+const NO_PAYLOAD = new Uint8Array(0)
 const RESERVE_FILE = 'reserve'
 /** Records of a write are put together here first. */
 const SCRATCH_BYTES = 4 * 1024
@@ -58,6 +60,16 @@ export interface RecoveredLog {
   readonly lastTerm: number
   readonly notedCommit: number
   readonly notes: readonly string[]
+}
+
+/** What one sync makes durable, in this order. */
+export interface WriteBatch {
+  readonly hardState: HardState | null
+  /** The log begins anew behind the snapshot that was received and checked. */
+  readonly install: EntryPosition | null
+  readonly entries: readonly LogEntry[]
+  /** Entries up to here are committed; all of them are in the log. */
+  readonly commit: number | null
 }
 
 export class Log {
@@ -91,7 +103,8 @@ export class Log {
     const recovery = recover(disk, meta.salt, meta.segmentBytes, notes.durable)
     const snapshots = new SnapshotFiles(disk)
     const remarks = snapshots.open()
-    const entries = entriesAfter(disk, snapshots, recovery)
+    const { staged } = snapshots
+    const entries = staged === null ? entriesAfter(disk, snapshots, recovery) : []
     if (recovery.tailIsDirty || recovery.leftover.length > 0) {
       remarks.push(
         `cut an unfinished write at ${segmentName(recovery.end.segment)}:${recovery.end.offset}; nothing in it was acknowledged`,
@@ -99,14 +112,15 @@ export class Log {
     }
     const reserveBytes = options.reserveBytes ?? RESERVE_BYTES
     const log = new Log(disk, meta, notes, snapshots, recovery, reserveBytes)
-    const last = recovery.entries.at(-1)
+    if (staged !== null) log.#install(recovery.base, staged)
+    const last = staged ?? recovery.entries.at(-1) ?? recovery.base
     const recovered: RecoveredLog = {
       hardState: recovery.hardState,
       snapshot: snapshots.newest,
       entries,
       lastIndex: last?.index ?? 0,
       lastTerm: last?.term ?? 0,
-      notedCommit: notes.commitIndex,
+      notedCommit: Math.max(notes.commitIndex, recovery.commit),
       notes: remarks,
     }
     return { log, recovered }
@@ -128,7 +142,7 @@ export class Log {
     this.snapshots = snapshots
     this.#filler = new ZeroFiller(disk)
     this.#hardState = recovery.hardState
-    this.#lastIndex = recovery.entries.at(-1)?.index ?? 0
+    this.#lastIndex = recovery.entries.at(-1)?.index ?? recovery.base?.index ?? 0
     this.#repair(recovery)
   }
 
@@ -136,11 +150,17 @@ export class Log {
     return this.#lastIndex
   }
 
-  /** Makes them durable. An entry at or below the last index replaces it and all behind it. */
-  write(hardState: HardState | null, entries: readonly LogEntry[]): void {
+  /** Makes it durable. An entry at or below the last index replaces it and all behind it. */
+  write({ hardState, install, entries, commit }: WriteBatch): void {
     if (hardState !== null) {
       this.#hardState = hardState
       this.#appendHardState()
+    }
+    if (install !== null) {
+      // The term it came in must not be forgotten when the snapshot is not.
+      this.#sync()
+      this.snapshots.stage(install.index, install.term)
+      this.#install(null, install)
     }
     for (const { index, term, type, payload } of entries) {
       assert(index >= 1 && index <= this.#lastIndex + 1, `entry ${index} would leave a gap`)
@@ -149,7 +169,39 @@ export class Log {
       const segment = this.#segments.at(-1) as SegmentInfo
       segment.maxIndex = Math.max(segment.maxIndex, index)
     }
+    if (commit !== null) {
+      assert(commit <= this.#lastIndex, `entry ${commit} is committed and not in the log`)
+      this.#append(RECORD.commit, 0, commit, 0, NO_PAYLOAD)
+    }
     this.#sync()
+  }
+
+  /**
+   * The first write of the first members of a cluster: an empty state at `position`, described by
+   * `head`, and the term it is of.
+   */
+  found(position: EntryPosition, head: Uint8Array): void {
+    assert(this.#lastIndex === 0, 'a log that is not empty cannot be founded')
+    this.#hardState = { term: position.term, vote: '' }
+    this.#appendHardState()
+    this.#sync()
+    this.snapshots.begin(position.index, position.term, head)
+    this.snapshots.endAsStaged()
+    this.#install(null, position)
+  }
+
+  /** Begins anew behind the staged snapshot. May be cut short anywhere and done again. */
+  #install(base: EntryPosition | null, at: EntryPosition): void {
+    if (base?.index !== at.index || base.term !== at.term) {
+      this.#append(RECORD.base, 0, at.index, at.term, NO_PAYLOAD)
+      this.#sync()
+    }
+    this.snapshots.promote()
+    for (const segment of this.#segments) segment.maxIndex = 0
+    const segment = this.#segments.at(-1) as SegmentInfo
+    segment.maxIndex = at.index
+    this.#lastIndex = at.index
+    this.compact()
   }
 
   /** Not synced: a hint. */
@@ -202,7 +254,7 @@ export class Log {
 
   close(): void {
     this.noteDurable()
-    this.snapshots.abandon()
+    this.snapshots.close()
     this.#filler.abandon()
     this.#notes.close()
     this.#disk.close(this.#file)
@@ -360,8 +412,9 @@ function create(disk: Disk, options: LogOptions): Meta {
 /** The entries the snapshot does not cover; refuses when some are missing. */
 function entriesAfter(disk: Disk, snapshots: SnapshotFiles, recovery: Recovery): LogEntry[] {
   const covered = snapshots.newest?.index ?? 0
-  const first = recovery.entries[0]?.index ?? 1
-  const last = recovery.entries.at(-1)?.index ?? 0
+  const { base } = recovery
+  const first = recovery.entries[0]?.index ?? (base === null ? 1 : base.index + 1)
+  const last = recovery.entries.at(-1)?.index ?? base?.index ?? 0
   if (last < covered) {
     const { segment, offset } = recovery.end
     const path = `${disk.root}/${segmentName(segment)}`

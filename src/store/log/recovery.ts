@@ -13,6 +13,7 @@ import {
   comparePositions,
   decodeRecord,
   decodeSegmentHeader,
+  type EntryPosition,
   type HardState,
   type LogEntry,
   type Position,
@@ -47,6 +48,10 @@ export interface Recovery {
   readonly blank: readonly number[]
   readonly leftover: readonly number[]
   readonly hardState: HardState
+  /** Where the log begins: an installed snapshot; null when it was never begun anew. */
+  readonly base: EntryPosition | null
+  /** Highest index recorded as committed; 0 for none. */
+  readonly commit: number
   /** Without gaps; what was replaced later is gone. */
   readonly entries: readonly LogEntry[]
 }
@@ -63,8 +68,8 @@ class Scan {
   readonly #numbers: number[]
   readonly #segments: SegmentInfo[] = []
   #entries: LogEntry[] = []
-  /** Terms only grow along the log, also where entries replace others. */
-  #lastTerm = 0
+  #base: EntryPosition | null = null
+  #commit = 0
   #hardState: HardState = { term: 0, vote: '' }
   #end: Position
   #proven: Position
@@ -103,6 +108,8 @@ class Scan {
       blank,
       leftover,
       hardState: this.#hardState,
+      base: this.#base,
+      commit: this.#commit,
       entries: this.#entries,
     }
   }
@@ -141,19 +148,32 @@ class Scan {
       this.#hardState = { term, vote: Buffer.from(payload).toString('utf8') }
       return
     }
+    if (record.kind === RECORD.commit) {
+      this.#commit = Math.max(this.#commit, index)
+      return
+    }
+    if (record.kind === RECORD.base) {
+      this.#base = { index, term }
+      this.#entries = []
+      for (const segment of this.#segments) segment.maxIndex = 0
+      info.maxIndex = index
+      return
+    }
     if (record.kind !== RECORD.entry) {
       throw unreadable(
         this.#path(this.#end.segment),
         `holds a record of kind ${record.kind} at offset ${this.#end.offset}, which this version does not know; start a newer one`,
       )
     }
-    const firstIndex = this.#entries[0]?.index ?? index
+    const base = this.#base
+    const firstIndex = this.#entries[0]?.index ?? (base === null ? index : base.index + 1)
     if (index < firstIndex || index > firstIndex + this.#entries.length) {
       throw this.#damaged(`entry ${index} does not follow the one before it`)
     }
-    if (term < this.#lastTerm) throw this.#damaged(`entry ${index} is of an earlier term`)
-    this.#lastTerm = term
     this.#entries.length = index - firstIndex
+    // Of the entry before it, not of one it replaces: a new leader's entries may be older.
+    const termBefore = this.#entries.at(-1)?.term ?? base?.term ?? 0
+    if (term < termBefore) throw this.#damaged(`entry ${index} is of an earlier term`)
     this.#entries.push({ index, term, type: record.entryType, payload })
     info.maxIndex = Math.max(info.maxIndex, index)
   }

@@ -1,0 +1,31 @@
+import type { Faults } from '../raft/faults.js'
+import type { OpenReplicaOptions, Replica } from './cluster.js'
+import { EmbeddedStore } from './embedded-store.js'
+import { RaftSequencer } from './raft-sequencer/raft-sequencer.js'
+
+/**
+ * Starts this node's part of the replicated store; `cluster.ts` says what is asked of the caller.
+ * `faults`: deliberate bugs of the core, for tests.
+ */
+export function openReplica(options: OpenReplicaOptions, faults?: Faults): Replica {
+  const { time, log, listener, snapshotAfterBytes } = options
+  const sequencer = new RaftSequencer({ ...options, ...(faults === undefined ? {} : { faults }) })
+  const store = new EmbeddedStore({
+    time,
+    log,
+    sequencer,
+    listener,
+    ...(snapshotAfterBytes === undefined ? {} : { snapshotAfterBytes }),
+  })
+  store.start()
+  return {
+    store,
+    inbound: sequencer.inbound,
+    found: (founding) => sequencer.found(founding),
+    join: (roster) => sequencer.join(roster),
+    consensus: () => sequencer.consensus(),
+    roster: () => sequencer.roster(),
+    changeMembership: (change, done) => sequencer.changeMembership(change, done),
+    transferLeadership: (to, done) => sequencer.transferLeadership(to, done),
+  }
+}
