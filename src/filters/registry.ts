@@ -5,6 +5,7 @@ import type { AnyFilterKind } from './contract.js'
 import { corsAdaptor } from './cors-adaptor/kind.js'
 import { fallback } from './fallback/kind.js'
 import { mock } from './mock/kind.js'
+import { oidcAdaptor } from './oidc-adaptor/kind.js'
 import { opaFilter } from './opa-filter/kind.js'
 import { proxy } from './proxy/kind.js'
 import { rateLimiter } from './rate-limiter/kind.js'
@@ -36,6 +37,7 @@ const KINDS_V2: readonly AnyFilterKind[] = [
   corsAdaptor,
   fallback,
   mock,
+  oidcAdaptor,
   opaFilter,
   rateLimiter,
   validator,

@@ -26,6 +26,7 @@ class OpaFilter implements Filter {
   }
 
   handle(ex: Exchange): number {
+    if (!ex.response.isPresent) ex.response.status = 200
     let allow: Value | undefined
     try {
       allow = this.#policy.evaluate('allow', this.#input(ex), Date.now())
