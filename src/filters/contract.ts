@@ -18,10 +18,23 @@ export interface Filter {
   handle(ex: Exchange): number
   /** Where its kind bounds the request body: whether that of `ex` must be whole. Absent: it must. */
   needsRequestBody?(ex: Exchange): boolean
+  /**
+   * What `handle` would do, by the same tests, without touching anything but `ex`. Null: nobody
+   * knows without doing it. Filters of kinds that touch nothing else need none: see `isPure`.
+   */
+  explain?(ex: Exchange): Forecast | null
   /** Called when an exchange that this filter suspended ends early. */
   cancel?(ex: Exchange): void
   /** The pipeline that owned this is gone and its last exchange is done: close what is open. */
   retire?(): void
+}
+
+/** What a filter would do with a request, found out without doing it; for `explain`. */
+export interface Forecast {
+  /** What `handle` would give. */
+  readonly code: number
+  /** Plain data for people, such as the pool and the server. */
+  readonly detail: Readonly<Record<string, unknown>>
 }
 
 /** A filter that encloses all that follows it: retry, circuit breaker, time limit. */
@@ -96,6 +109,8 @@ export interface FilterKind<S = unknown> {
   readonly results: readonly string[]
   /** True when `create` gives a WrappingFilter. */
   readonly wraps: boolean
+  /** True when `handle` touches nothing but the exchange, so that `explain` may call it. */
+  readonly isPure?: boolean
   /** Fields beside `name` and `kind`. */
   readonly spec: Schema<S>
   /** Largest request body in bytes that must be whole before `handle`; 0 streams. */

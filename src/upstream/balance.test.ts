@@ -123,3 +123,21 @@ it('every policy picks one of the servers, for any list', () => {
     }),
   )
 })
+
+it('peek takes no turn, and tells what pick would give where chance does not decide', () => {
+  for (let i = 0; i < 20; i++) {
+    const input: BalanceInput = {
+      realIp: `10.0.0.${i}`,
+      request: { headers: { get: () => String(i) } },
+    }
+    for (const policy of ['roundRobin', 'ipHash', 'headerHash'] as const) {
+      const balancer = createBalancer(options({ policy, words: new Int32Array(16).fill(i) }))
+      const next = balancer.peek(input)
+      expect(balancer.peek(input)).toBe(next)
+      expect(balancer.pick(input)).toBe(next)
+    }
+    for (const policy of ['random', 'weightedRandom'] as const) {
+      expect(createBalancer(options({ policy, weights: [1, 1, 1] })).peek(input)).toBe(-1)
+    }
+  }
+})

@@ -7,17 +7,18 @@ export interface BalanceInput {
 /** Picks the server of a list that gets a request: an index from 0 to the list's length - 1. */
 export interface Balancer {
   pick(input: BalanceInput): number
+  /** What `pick` would give, taking no turn; -1 where chance decides. */
+  peek(input: BalanceInput): number
 }
 
-/** Wire names of the v1 policies. */
-export const BALANCE_POLICIES = [
-  'roundRobin',
-  'random',
-  'weightedRandom',
-  'ipHash',
-  'headerHash',
-] as const
-export type BalancePolicy = (typeof BALANCE_POLICIES)[number]
+/** Wire names of the policies; `cookieHash` is of v2 alone. */
+export type BalancePolicy =
+  | 'roundRobin'
+  | 'random'
+  | 'weightedRandom'
+  | 'ipHash'
+  | 'headerHash'
+  | 'cookieHash'
 
 export interface BalanceOptions {
   readonly policy: BalancePolicy
@@ -30,11 +31,13 @@ export interface BalanceOptions {
   readonly wordIndex: number
   /** A whole number in 0..limit-1. */
   random(limit: number): number
+  /** Of text whose units are bytes, to 32 bits; FNV-1a, which v1 has, unless given. */
+  readonly hash?: (text: string) => number
 }
 
-/** The policy as Easegress v1 has it: compat/traffic-v1.md, "Load balancing". */
+/** The policy as Easegress has it: compat/traffic-v1.md, "Load balancing"; traffic-v2.md §7.1.1. */
 export function createBalancer(options: BalanceOptions): Balancer {
-  const { policy, weights, headerName, words, wordIndex } = options
+  const { policy, weights, headerName, words, wordIndex, hash = fnv1a32 } = options
   const servers = weights.length
   switch (policy) {
     case 'roundRobin':
@@ -45,9 +48,11 @@ export function createBalancer(options: BalanceOptions): Balancer {
       // Without any weight all are equal; the original panics.
       return sum(weights) > 0 ? new Weighted(weights, options) : new Uniform(servers, options)
     case 'ipHash':
-      return new IpHash(servers)
+      return new IpHash(servers, hash)
     case 'headerHash':
-      return new HeaderHash(servers, headerName)
+      return new HeaderHash(servers, headerName, hash)
+    case 'cookieHash':
+      return new HeaderHash(servers, 'cookie', hash)
   }
 }
 
@@ -55,7 +60,7 @@ interface RandomSource {
   random(limit: number): number
 }
 
-const ALWAYS_FIRST: Balancer = { pick: () => 0 }
+const ALWAYS_FIRST: Balancer = { pick: () => 0, peek: () => 0 }
 
 class RoundRobin implements Balancer {
   readonly #servers: number
@@ -72,6 +77,10 @@ class RoundRobin implements Balancer {
   pick(): number {
     return (Atomics.add(this.#words, this.#index, 1) >>> 0) % this.#servers
   }
+
+  peek(): number {
+    return (Atomics.load(this.#words, this.#index) >>> 0) % this.#servers
+  }
 }
 
 class Uniform implements Balancer {
@@ -85,6 +94,10 @@ class Uniform implements Balancer {
 
   pick(): number {
     return this.#source.random(this.#servers)
+  }
+
+  peek(): number {
+    return -1
   }
 }
 
@@ -108,31 +121,39 @@ class Weighted implements Balancer {
     }
     return weights.length - 1
   }
+
+  peek(): number {
+    return -1
+  }
 }
 
 class IpHash implements Balancer {
   readonly #servers: number
+  readonly #hash: (text: string) => number
 
-  constructor(servers: number) {
+  constructor(servers: number, hash: (text: string) => number) {
     this.#servers = servers
+    this.#hash = hash
   }
 
   pick(input: BalanceInput): number {
-    return fnv1a32(input.realIp) % this.#servers
+    return this.#hash(input.realIp) % this.#servers
   }
 }
 
 class HeaderHash implements Balancer {
   readonly #servers: number
   readonly #name: string
+  readonly #hash: (text: string) => number
 
-  constructor(servers: number, name: string) {
+  constructor(servers: number, name: string, hash: (text: string) => number) {
     this.#servers = servers
     this.#name = name
+    this.#hash = hash
   }
 
   pick(input: BalanceInput): number {
-    return fnv1a32(input.request.headers.get(this.#name) ?? '') % this.#servers
+    return this.#hash(input.request.headers.get(this.#name) ?? '') % this.#servers
   }
 }
 
@@ -147,6 +168,15 @@ export function fnv1a32(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) {
     hash = Math.imul(hash ^ (text.charCodeAt(i) & 0xff), 0x01000193)
+  }
+  return hash >>> 0
+}
+
+/** FNV-1, 32 bits: as FNV-1a, but multiplies first. */
+export function fnv132(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) {
+    hash = Math.imul(hash, 0x01000193) ^ (text.charCodeAt(i) & 0xff)
   }
   return hash >>> 0
 }

@@ -80,9 +80,20 @@ export class Pool {
     return this.#servers[this.#balancer.pick(ex)] as PoolServer
   }
 
+  /** Where `ex` would go, for people. `server` is null where chance decides. */
+  forecast(ex: Exchange): Readonly<Record<string, unknown>> {
+    const next = this.#balancer.peek(ex)
+    const urls = this.#servers.map(urlOf)
+    return { server: next < 0 ? null : (urls[next] ?? null), servers: urls }
+  }
+
   close(): void {
     for (const { server } of this.#servers) server.release()
   }
+}
+
+function urlOf({ server, pathPrefix }: PoolServer): string {
+  return `${server.origin.scheme}://${server.hostField}${pathPrefix}`
 }
 
 const INSECURE = { verify: false, ca: '', cert: '', key: '', serverName: '' } as const

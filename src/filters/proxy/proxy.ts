@@ -1,5 +1,5 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
-import type { Filter, FilterContext } from '../contract.js'
+import type { Filter, FilterContext, Forecast } from '../contract.js'
 import { Compression } from './compression.js'
 import { FallbackAnswer } from './fallback-answer.js'
 import type { Spec } from './kind.js'
@@ -30,6 +30,10 @@ class PlainProxy implements Filter {
   handle(ex: Exchange): number {
     this.#main.send(ex)
     return SUSPENDED
+  }
+
+  explain(ex: Exchange): Forecast {
+    return { code: OK, detail: { pool: MAIN_POOL, ...this.#main.forecast(ex) } }
   }
 
   /** Responses that are still streaming hold their connections until they end. */
@@ -65,6 +69,7 @@ class AnswerSteps implements AfterHead {
 
 /** A pool, and what holds for it. */
 interface Branch {
+  readonly name: string
   /** Null takes every request. */
   readonly filter: TrafficFilter | null
   readonly pool: Pool
@@ -89,6 +94,7 @@ class FullProxy implements Filter {
       const isBare = answer === null && this.#compression === null && cache === null
       const steps = isBare ? null : new AnswerSteps(answer, this.#compression, cache)
       return {
+        name,
         filter: pool.filter === undefined ? null : createTrafficFilter(pool.filter, randomBelow),
         pool: new Pool(name, pool, context, steps),
         cache,
@@ -138,6 +144,25 @@ class FullProxy implements Filter {
     return this.#branches[last] as Branch
   }
 
+  explain(ex: Exchange): Forecast {
+    const { name, pool, cache } = this.#branchFor(ex)
+    const passedOver = this.#branches.slice(
+      0,
+      this.#branches.findIndex((branch) => branch.name === name),
+    )
+    const isMirrored = this.#mirror?.takes(ex) === true
+    return {
+      code: OK,
+      detail: {
+        pool: name,
+        ...pool.forecast(ex),
+        ...(passedOver.length === 0 ? {} : { notMatching: passedOver.map((each) => each.name) }),
+        ...(cache === null ? {} : { cached: cache.answers(ex) }),
+        ...(isMirrored ? { mirrored: true } : {}),
+      },
+    }
+  }
+
   retire(): void {
     for (const { pool } of this.#branches) pool.close()
     this.#mirror?.close()
@@ -157,8 +182,12 @@ class FilteredMirror {
     this.#mirror = new Mirror(pool)
   }
 
+  takes(ex: Exchange): boolean {
+    return this.#filter.matches(ex)
+  }
+
   copy(ex: Exchange): void {
-    if (this.#filter.matches(ex)) this.#mirror.copy(ex)
+    if (this.takes(ex)) this.#mirror.copy(ex)
   }
 
   close(): void {
