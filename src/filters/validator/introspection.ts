@@ -1,64 +1,50 @@
-import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
+import { type Cancellable, type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import type { Clock } from '../../lib/clock.js'
 import { parseJsonObject } from '../../lib/json-object.js'
 import { TOKEN_CHARS_MAX } from '../../lib/jwt.js'
-import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.js'
-import type {
-  UpstreamCall,
-  UpstreamClient,
-  UpstreamErrorKind,
-  UpstreamHandler,
-  UpstreamRequest,
-  UpstreamServer,
-} from '../../upstream/contract.js'
+import type { Fetch, FetchOutcome } from '../../upstream/fetch.js'
+import { Service } from '../../upstream/service.js'
 import type { FilterContext } from '../contract.js'
 import { setIdentity } from './identity.js'
 import type { IntrospectSpec } from './oauth-spec.js'
 import { INVALID, type TokenJudge } from './token-judge.js'
+import { VerdictCache } from './verdict-cache.js'
 
 /** An answer about a token that is longer is none. */
 const ANSWER_BYTES_MAX = 65_536
 /** RFC 6749 appendix A.12: visible ASCII and blanks; a blank would end the token before. */
 const TOKEN = /^[\x21-\x7e]+$/
 
+/** Whose a token is, and until when: milliseconds since the Unix epoch. */
+export interface Identity {
+  readonly sub: string
+  readonly scope: string
+  readonly expiresMs: number
+}
+
 /** Asks a server whether tokens are valid (RFC 7662), over connections that are kept. */
 export class Introspector implements TokenJudge {
-  readonly client: UpstreamClient
-  readonly server: UpstreamServer
-  readonly timers: TimerWheel
   readonly clock: Clock
-  readonly timeoutMs: number
-  readonly target: string
-  readonly headers: readonly string[]
+  readonly #service: Service
+  readonly #headers: readonly string[]
   readonly #formEnd: string
-  /** What a client that goes away has to find. */
-  readonly #waiting = new Map<Exchange, Introspection>()
+  readonly #cache: VerdictCache | null
 
   constructor(spec: IntrospectSpec, context: FilterContext, clock: Clock) {
-    const { protocol, hostname, port, pathname, search } = new URL(spec.endPoint)
-    const scheme = protocol === 'https:' ? 'https' : 'http'
-    this.client = context.upstream
-    this.timers = context.timers
     this.clock = clock
-    this.timeoutMs = spec.timeout
-    this.target = pathname + search
-    this.server = this.client.acquire(
-      {
-        scheme,
-        host: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname,
-        port: port === '' ? (scheme === 'https' ? 443 : 80) : Number(port),
-      },
-      { tls: { verify: !spec.insecureTls, ca: '', cert: '', key: '', serverName: '' } },
-    )
+    const limits = { timeoutMs: spec.timeout, bytesMax: ANSWER_BYTES_MAX }
+    const { upstream, timers } = context
+    this.#service = new Service(upstream, timers, spec.endPoint, !spec.insecureTls, limits)
     const headers = ['content-type', 'application/x-www-form-urlencoded']
     headers.push('accept', 'application/json')
     if (spec.clientId === '' && spec.basicAuth !== '') {
       headers.push('authorization', `Basic ${spec.basicAuth}`)
     }
-    this.headers = headers
+    this.#headers = headers
     const { clientId, clientSecret } = spec
     const own = new URLSearchParams({ client_id: clientId, client_secret: clientSecret })
     this.#formEnd = clientId === '' ? '' : `&${own}`
+    this.#cache = spec.cacheTime === 0 ? null : new VerdictCache(spec.cacheTime)
   }
 
   judge(ex: Exchange, token: string): number {
@@ -66,145 +52,63 @@ export class Introspector implements TokenJudge {
       ex.respond(403)
       return INVALID
     }
+    const known = this.#cache?.get(token, this.clock.wallMs()) ?? null
+    // It could be told to a back end when it was remembered, so it can be now.
+    if (known !== null && setIdentity(ex.request.headers, known.sub, known.scope)) return OK
     const form = Buffer.from(`${new URLSearchParams({ token })}${this.#formEnd}`, 'latin1')
-    const introspection = new Introspection(this, ex, form)
-    this.#waiting.set(ex, introspection)
-    introspection.start()
+    const asking = new Introspection(this, ex, token)
+    asking.fetch = this.#service.ask('POST', this.#headers, form, (outcome) => {
+      asking.answered(outcome)
+    })
     return SUSPENDED
   }
 
-  /** The verdict on the token of `ex` is there. */
-  judged(ex: Exchange): void {
-    this.#waiting.delete(ex)
-  }
-
-  cancel(ex: Exchange): void {
-    const introspection = this.#waiting.get(ex)
-    this.#waiting.delete(ex)
-    introspection?.abandon()
+  remember(token: string, identity: Identity): void {
+    this.#cache?.set(token, identity, this.clock.wallMs())
   }
 
   retire(): void {
-    this.server.release()
+    this.#service.release()
   }
 }
 
-/** One question, and the answer to it: what is sent and who takes what comes back in one object. */
-class Introspection implements UpstreamRequest, UpstreamHandler {
-  // What the upstream client reads.
-  readonly method = 'POST'
-  readonly target: string
-  readonly host = ''
-  readonly headers: readonly string[]
-  readonly bodyLength: number
-  readonly body: Uint8Array
-
+/** One exchange that waits for its verdict. */
+class Introspection implements Cancellable {
+  fetch: Fetch | null = null
   readonly #owner: Introspector
   readonly #ex: Exchange
+  readonly #token: string
   readonly #ticket: number
-  readonly #deadline: WheelTimer
-  #call: UpstreamCall | null = null
-  #mayAskAgain = true
-  #isAnswering = false
-  readonly #chunks: Buffer[] = []
-  #bytes = 0
 
-  constructor(owner: Introspector, ex: Exchange, form: Uint8Array) {
+  constructor(owner: Introspector, ex: Exchange, token: string) {
     this.#owner = owner
     this.#ex = ex
-    this.#ticket = ex.suspend()
-    this.#deadline = new WheelTimer<unknown>(this, expire)
-    this.target = owner.target
-    this.headers = owner.headers
-    this.body = form
-    this.bodyLength = form.byteLength
-  }
-
-  start(): void {
-    const { timers, timeoutMs } = this.#owner
-    timers.start(this.#deadline, timeoutMs)
-    this.#ask()
-  }
-
-  #ask(): void {
-    this.#call = this.#owner.client.send(this.#owner.server, this, this)
+    this.#token = token
+    this.#ticket = ex.suspend(this)
   }
 
   /** Nobody waits for the verdict any more. */
-  abandon(): void {
-    this.#owner.timers.stop(this.#deadline)
-    this.#call?.cancel()
+  cancel(): void {
+    this.fetch?.cancel()
   }
 
-  onHead(status: number, _headers: readonly string[], bodyLength: number): void {
-    this.#isAnswering = true
-    // RFC 7662 §2.2: anything but 200 says nothing about the token.
-    if (status === 200 && bodyLength <= ANSWER_BYTES_MAX) return
-    this.#call?.discard()
-    this.#refuse()
-  }
-
-  onBody(chunk: Uint8Array): void {
-    this.#bytes += chunk.byteLength
-    if (this.#bytes <= ANSWER_BYTES_MAX) {
-      this.#chunks.push(Buffer.from(chunk))
-      return
-    }
-    this.#call?.cancel()
-    this.#refuse()
-  }
-
-  onEnd(): void {
+  answered({ status, body }: FetchOutcome): void {
     const ex = this.#ex
     if (!ex.isLive(this.#ticket)) return
-    const identity = identityIn(Buffer.concat(this.#chunks), this.#owner.clock.wallMs())
-    const isValid =
-      identity !== null && setIdentity(ex.request.headers, identity.sub, identity.scope)
-    if (isValid) this.#finish(OK)
-    else this.#refuse()
-  }
-
-  onError(kind: UpstreamErrorKind): void {
-    // The server may have closed a kept connection just then; asking twice does no harm.
-    const wasClosed = kind === 'reset' || kind === 'closed-early'
-    if (wasClosed && this.#mayAskAgain && !this.#isAnswering) {
-      this.#mayAskAgain = false
-      this.#ask()
-    } else this.#refuse()
-  }
-
-  onDrain(): void {
-    // The form goes out in one piece.
-  }
-
-  onBatchEnd(): void {
-    // Nothing is handed on before the end.
-  }
-
-  /** Took too long. */
-  expired(): void {
-    this.#call?.cancel()
-    this.#refuse()
+    // RFC 7662 §2.2: anything but 200 says nothing about the token.
+    const identity = status === 200 ? identityIn(body, this.#owner.clock.wallMs()) : null
+    if (identity === null || !setIdentity(ex.request.headers, identity.sub, identity.scope)) {
+      this.#refuse()
+      return
+    }
+    this.#owner.remember(this.#token, identity)
+    ex.resume(this.#ticket, OK)
   }
 
   #refuse(): void {
-    if (this.#ex.isLive(this.#ticket)) this.#ex.respond(403)
-    this.#finish(INVALID)
+    this.#ex.respond(403)
+    this.#ex.resume(this.#ticket, INVALID)
   }
-
-  #finish(code: number): void {
-    this.#owner.timers.stop(this.#deadline)
-    if (!this.#ex.isLive(this.#ticket)) return
-    this.#owner.judged(this.#ex)
-    this.#ex.resume(this.#ticket, code)
-  }
-}
-
-const expire = (introspection: unknown): void => (introspection as Introspection).expired()
-
-interface Identity {
-  readonly sub: string
-  readonly scope: string
 }
 
 /** Whose token it is, when the answer says that it is active; RFC 7662 §2.2. */
@@ -218,9 +122,10 @@ function identityIn(answer: Uint8Array, nowMs: number): Identity | null {
   } = parseJsonObject(answer) ?? {}
   if (active !== true || (error !== null && error !== '')) return null
   if (!isText(sub) || !isText(scope)) return null
+  if (exp !== null && typeof exp !== 'number') return null
+  const expiresMs = exp === null ? Number.POSITIVE_INFINITY : exp * 1_000
   // A server that says "active" of what is over is wrong about one of the two.
-  if (exp !== null && !(typeof exp === 'number' && nowMs < exp * 1_000)) return null
-  return { sub: sub ?? '', scope: scope ?? '' }
+  return nowMs < expiresMs ? { sub: sub ?? '', scope: scope ?? '', expiresMs } : null
 }
 
 function isText(value: unknown): value is string | null {

@@ -29,6 +29,11 @@ const tokenIntrospect = checked(
         max: '5m',
         default: '10s',
       }),
+      cacheTime: duration({
+        doc: 'How long an answer that a token is active is used again, at most until its `exp`; `0s` to ask for every request. A token that is revoked is let in for so long. Not in Easegress.',
+        max: '1h',
+        default: '0s',
+      }),
     },
     { doc: 'Ask a server about the token; goes before `jwt`.', optional: true },
   ),

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 import { hmacToken, SECRET } from '../../lib/jwt.fixture.js'
 import { ScriptedServer, until } from '../../upstream/scripted-server.fixture.js'
 import { type Harness, problemsOf, withPipeline } from '../harness.fixture.js'
+import { VerdictCache } from './verdict-cache.js'
 
 const nowS = Math.floor(Date.now() / 1_000)
 
@@ -379,4 +380,66 @@ it.each<[name: string, fields: string, problem: string]>([
   ['text', 'on', 'filters/0/oauth2: expected a mapping'],
 ])('an oauth2 spec is refused: %s', (_name, fields, problem) => {
   expect(problemsOf('Validator', `oauth2: ${fields}`)).toContain(problem)
+})
+
+// -- answers that are used again --------------------------------------------------------------------
+
+it('with cacheTime an active token is asked about once, until its time is over', () =>
+  withServer(
+    (form) => ({ active: form.get('token') !== 'bad', sub: form.get('token'), scope: 's' }),
+    (port, asked) =>
+      withPipeline(asking(port, ', cacheTime: 1h'), async (harness) => {
+        for (let i = 0; i < 3; i++) {
+          const client = await harness.ask({ headers: [bearer('good'), ...FORGED] })
+          expect([client.status, identityOf(client.ex.request.headers.flat)]).toEqual([
+            299,
+            ['x-authenticated-userid', 'good', 'x-authenticated-scope', 's'],
+          ])
+        }
+        expect(asked.length).toBe(1)
+        // Another token is another question, and a refusal is asked about again.
+        expect((await harness.ask({ headers: [bearer('other')] })).status).toBe(299)
+        for (let i = 0; i < 2; i++) {
+          expect((await harness.ask({ headers: [bearer('bad')] })).status).toBe(403)
+        }
+        expect(asked.map(({ form }) => form)).toEqual([
+          'token=good',
+          'token=other',
+          'token=bad',
+          'token=bad',
+        ])
+      }),
+  ))
+
+it('a token that ends is not let in because it was once asked about', () => {
+  const cache = new VerdictCache(60_000)
+  const identity = { sub: 'a', scope: '', expiresMs: 10_000 }
+  cache.set('t', identity, 1_000)
+  expect(cache.get('t', 9_999)).toMatchObject({ sub: 'a' })
+  expect(cache.get('t', 10_000)).toBeNull()
+  cache.set('u', { ...identity, expiresMs: Number.POSITIVE_INFINITY }, 1_000)
+  expect([cache.get('u', 60_999) === null, cache.get('u', 61_000)]).toEqual([false, null])
+})
+
+it('remembers a bounded number of tokens, the newest, and no gigantic ones', () => {
+  const cache = new VerdictCache(60_000)
+  const identity = { sub: 'a', scope: '', expiresMs: Number.POSITIVE_INFINITY }
+  for (let i = 0; i < 5_000; i++) cache.set(`t${i}`, identity, 0)
+  const kept = Array.from({ length: 5_000 }, (_, i) => i).filter(
+    (i) => cache.get(`t${i}`, 1) !== null,
+  )
+  expect(kept.length).toBeLessThanOrEqual(2_048)
+  expect(kept.at(0)).toBe(5_000 - kept.length)
+  expect(kept.length).toBeGreaterThan(1_000)
+  cache.set('x'.repeat(4_097), identity, 0)
+  expect(cache.get('x'.repeat(4_097), 1)).toBeNull()
+})
+
+it.each([
+  ['-1s', 'cacheTime: expected a duration of 0s..1h'],
+  ['2h', 'cacheTime: expected a duration of 0s..1h'],
+  ['5', 'add a unit: "5ms", "5s"'],
+])('cacheTime %s is refused', (cacheTime, problem) => {
+  const fields = `oauth2: {tokenIntrospect: {endPoint: "http://a/", cacheTime: ${cacheTime}}}`
+  expect(problemsOf('Validator', fields)).toContain(problem)
 })

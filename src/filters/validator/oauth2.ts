@@ -27,10 +27,6 @@ export class OAuth2Check {
     return INVALID
   }
 
-  cancel(ex: Exchange): void {
-    this.#judge.cancel(ex)
-  }
-
   retire(): void {
     this.#judge.retire()
   }
@@ -59,10 +55,6 @@ class SelfEncoded implements TokenJudge {
     if (isValid) return OK
     ex.respond(403)
     return INVALID
-  }
-
-  cancel(): void {
-    // It never waits.
   }
 
   retire(): void {

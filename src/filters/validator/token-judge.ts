@@ -7,8 +7,6 @@ export const INVALID = 1
 export interface TokenJudge {
   /** OK, INVALID (the answer is then set), or SUSPENDED when the verdict comes later. */
   judge(ex: Exchange, token: string): number
-  /** An exchange that waits for its verdict has ended. */
-  cancel(ex: Exchange): void
   /** Nothing more will be judged. */
   retire(): void
 }

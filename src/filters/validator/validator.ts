@@ -43,10 +43,6 @@ class Validator implements Filter {
     return INVALID
   }
 
-  cancel(ex: Exchange): void {
-    this.#oauth2?.cancel(ex)
-  }
-
   retire(): void {
     this.#oauth2?.retire()
   }
