@@ -1,15 +1,18 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Prng } from '../lib/prng.js'
-import {
-  BALANCE_POLICIES,
-  type BalanceInput,
-  type BalanceOptions,
-  createBalancer,
-  fnv1a32,
-} from './balance.js'
+import { type BalanceInput, type BalanceOptions, createBalancer, fnv1a32 } from './balance.js'
 
 const prng = new Prng(7)
+
+const BALANCE_POLICIES = [
+  'roundRobin',
+  'random',
+  'weightedRandom',
+  'ipHash',
+  'headerHash',
+  'cookieHash',
+] as const
 
 function options(over: Partial<BalanceOptions>): BalanceOptions {
   return {

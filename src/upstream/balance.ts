@@ -139,6 +139,10 @@ class IpHash implements Balancer {
   pick(input: BalanceInput): number {
     return this.#hash(input.realIp) % this.#servers
   }
+
+  peek(input: BalanceInput): number {
+    return this.pick(input)
+  }
 }
 
 class HeaderHash implements Balancer {
@@ -154,6 +158,10 @@ class HeaderHash implements Balancer {
 
   pick(input: BalanceInput): number {
     return this.#hash(input.request.headers.get(this.#name) ?? '') % this.#servers
+  }
+
+  peek(input: BalanceInput): number {
+    return this.pick(input)
   }
 }
 
