@@ -9,6 +9,7 @@ import { oidcAdaptor } from './oidc-adaptor/kind.js'
 import { opaFilter } from './opa-filter/kind.js'
 import { proxy } from './proxy/kind.js'
 import { rateLimiter } from './rate-limiter/kind.js'
+import { remoteFilter } from './remote-filter/kind.js'
 import { requestAdaptor } from './request-adaptor/kind.js'
 import { responseAdaptor } from './response-adaptor/kind.js'
 import { retryer } from './retryer/kind.js'
@@ -25,6 +26,7 @@ const KINDS: readonly AnyFilterKind[] = [
   mock,
   proxy,
   rateLimiter,
+  remoteFilter,
   requestAdaptor,
   responseAdaptor,
   retryer,
