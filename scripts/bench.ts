@@ -1,139 +1,129 @@
 /**
- * `npm run bench`: what a request costs here and in nginx, on the same work in the same run. See
- * docs/performance.md for the method.
+ * `npm run bench` and `egctl bench`: what a request costs here and in other gateways, on the same
+ * work in the same run. See docs/performance.md for the method.
  */
-import { writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Bench } from './bench/bench.js'
 import { Household } from './bench/children.js'
-import { growthForSlowReader, growthOverRequests, startBigBackEnd } from './bench/memory.js'
-import { BenchOptionError, HELP, type Options, readOptions } from './bench/options.js'
-import { measurePath } from './bench/path.js'
-import { type Round, roundLine, summary } from './bench/report.js'
-import { measure } from './bench/rounds.js'
-import { PATH } from './bench/scenarios.js'
-import type { BackEnd, Subject, SubjectOptions } from './bench/subjects.js'
-import { startBackEnd, startGateway, startNginx } from './bench/subjects.js'
-import { findProgram, versionOf } from './bench/tools.js'
-import { runWrk } from './bench/wrk.js'
+import { measureFilters } from './bench/filters.js'
+import { guard } from './bench/guard.js'
+import { compare, growth, path } from './bench/modes.js'
+import { buildNativeBench } from './bench/native.js'
+import { BenchOptionError, effortOf, HELP, type Options, readOptions } from './bench/options.js'
+import { OUR_NAME } from './bench/peers/gateway.js'
+import { installedPeers } from './bench/peers/installed.js'
+import { newProgress, type Progress, type Screen } from './bench/progress.js'
+import { barTable, resultText, type ScenarioResult, tableText } from './bench/result.js'
+import { writeResults } from './bench/results-file.js'
+import { runScenarios } from './bench/run-all.js'
+import { SCENARIOS } from './bench/scenarios/all.js'
+import type { Scenario } from './bench/scenarios/scenario.js'
+import { makeTlsFiles } from './bench/site.js'
+import { surroundingsLines, surroundingsOf } from './bench/surroundings.js'
+import { ANY_CORES, splitCores } from './bench/tools.js'
 
 const DIST = join(dirname(fileURLToPath(import.meta.url)), '..')
 const ROOT = join(DIST, '..')
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`)
+const print = (text: string): void => void process.stdout.write(`${text}\n`)
 
-const MEGABYTE = 1_048_576
-const GROWTH_MB_MAX = { memory: 8, 'big-body': 32 } as const
+const screen: Screen = {
+  isTerminal: process.stderr.isTTY === true && process.env['CI'] === undefined,
+  columns: process.stderr.columns ?? 80,
+  write: (text) => process.stderr.write(text),
+}
 
-async function compare(options: Options, household: Household, wrk: string): Promise<void> {
-  const { scenario, connections, workers, accessLog } = options
-  const backEnd = await startBackEnd(household, ROOT, scenario.answerBytes)
-  const common: SubjectOptions = {
-    household,
-    scenario,
-    backEndPort: backEnd.port,
-    connections,
-    workers,
-    accessLog,
+function chosenScenarios({ scenarios }: Options): readonly Scenario[] {
+  const unknown = scenarios.filter((name) => !SCENARIOS.some((each) => each.name === name))
+  if (unknown.length > 0) {
+    const known = SCENARIOS.map(({ name }) => name).join(', ')
+    throw new BenchOptionError(`--scenario: there is no ${unknown.join(', ')}; there are ${known}`)
   }
-  const subjects: Subject[] = []
-  const nginx = await startNginx(common)
-  if (nginx === null) say('nginx is not installed (Debian: apt-get install -y nginx): no peer')
-  else subjects.push(nginx)
-  subjects.push(await startGateway('easegress', DIST, [], common))
-  for (const { name, dist, flags } of options.builds) {
-    subjects.push(await startGateway(name, dist, flags, common))
+  return SCENARIOS.filter(({ name }) => scenarios.length === 0 || scenarios.includes(name))
+}
+
+/** What modes that compare with other servers look for; the others need none of them. */
+function peersOf(options: Options) {
+  if (options.mode === 'all') return installedPeers(options, say)
+  if (options.mode !== 'compare') return []
+  return installedPeers(
+    { ...options, peers: options.peers.length > 0 ? options.peers : ['nginx'] },
+    say,
+  )
+}
+
+function newBench(options: Options, household: Household, progress: Progress): Bench {
+  return {
+    place: { household, cores: options.pinned ? splitCores() : ANY_CORES },
+    native: buildNativeBench(ROOT, say),
+    progress,
+    effort: effortOf(options),
+    peers: peersOf(options),
+    builds: [{ name: OUR_NAME, dist: DIST, flags: [] }, ...options.builds],
+    tls: makeTlsFiles(household),
+    connections: options.connections,
   }
-  say(`${scenario.name}: ${scenario.summary}; ${connections} connections, ${workers} worker(s)`)
-  const rounds: Round[] = []
-  await measure({ wrk, options, subjects, folder: household.folder }, (round) => {
-    rounds.push(round)
-    say(roundLine(round, options.rounds))
+}
+
+async function all(bench: Bench, options: Options, args: readonly string[]): Promise<void> {
+  const scenarios = chosenScenarios(options)
+  const planned = scenarios.reduce((sum, scenario) => sum + scenario.plannedSeconds(bench), 0)
+  const progress = newProgress(screen, planned)
+  const surroundings = surroundingsOf(bench, args, new Date())
+  for (const line of surroundingsLines(surroundings)) progress.say(line)
+  const results: ScenarioResult[] = []
+  const write = () =>
+    writeResults(options.out, { surroundings, effort: bench.effort, scenarios: results })
+  await runScenarios({ ...bench, progress }, scenarios, (result, seconds) => {
+    results.push(result)
+    write() // what is there already outlives an interruption
+    progress.end()
+    print(resultText(result))
+    progress.say(`${result.name} took ${seconds.toFixed(0)} s`)
   })
-  const text = summary(rounds, subjects)
-  process.stdout.write(`${text}\n\n${surroundings(backEnd, wrk, subjects).join('\n')}\n`)
-  if (options.json !== null) {
-    const machine = surroundings(backEnd, wrk, subjects)
-    const { builds: _builds, ...config } = options
-    writeFileSync(options.json, `${JSON.stringify({ config, machine, rounds }, null, 2)}\n`)
+  progress.end()
+  const bars = results.flatMap((result) => result.bars)
+  if (bars.length > 0) print(`${tableText(barTable(bars))}\n`)
+  const { html, json } = write()
+  print(`written: ${html} and ${json}`)
+  const failed = results.filter(({ failure }) => failure !== null).map(({ name }) => name)
+  if (failed.length === 0) return
+  say(`bench: failed: ${failed.join(', ')}`)
+  process.exitCode = 1
+}
+
+async function run(options: Options, household: Household, args: readonly string[]): Promise<void> {
+  const bench = newBench(options, household, newProgress({ ...screen, isTerminal: false }, 1))
+  switch (options.mode) {
+    case 'all':
+      return all(bench, options, args)
+    case 'compare':
+      return compare(bench, options, args)
+    case 'guard':
+      return guard(bench, options, ROOT)
+    case 'filters':
+      return measureFilters(bench, options, ROOT)
+    default:
+      if (!(await growth(bench, options))) process.exitCode = 1
   }
-}
-
-async function memory(options: Options, household: Household, wrk: string): Promise<number> {
-  const { scenario, connections, workers, accessLog, from, to } = options
-  const { port: backEndPort } = await startBackEnd(household, ROOT, scenario.answerBytes)
-  const common = { household, scenario, backEndPort, connections, workers, accessLog }
-  const subject = await startGateway('easegress', DIST, [], common)
-  const { folder } = household
-  return growthOverRequests({ wrk, subject, folder, connections, from, to, say })
-}
-
-async function bigBody(options: Options, household: Household, wrk: string): Promise<number> {
-  const { scenario, connections, workers, accessLog, bytes, bytesPerSecond } = options
-  const backEnd = await startBigBackEnd(bytes)
-  try {
-    const backEndPort = backEnd.port
-    const common = { household, scenario, backEndPort, connections, workers, accessLog }
-    const subject = await startGateway('easegress', DIST, [], common)
-    // What is loaded and grown once by any traffic is not the big body's.
-    const url = `http://127.0.0.1:${subject.port}${PATH}`
-    const { folder } = household
-    await runWrk({ program: wrk, url, connections, seconds: 3, bodyBytes: 0, folder })
-    return await growthForSlowReader({ subject, bytes, bytesPerSecond, say })
-  } finally {
-    backEnd.close()
-  }
-}
-
-async function path(options: Options): Promise<void> {
-  const { scenario } = options
-  say(`${scenario.name}: ${scenario.summary}; our own code only`)
-  for (const { request, lowNanos, medianNanos, bytes } of await measurePath(scenario)) {
-    const costs = `${lowNanos.toFixed(0)} ns in quiet rounds, ${medianNanos.toFixed(0)} ns median`
-    process.stdout.write(
-      `a request as of ${request}: ${costs}, ${bytes.toFixed(0)} bytes of garbage\n`,
-    )
-  }
-}
-
-/** One of the two modes that look at resident memory. */
-async function growth(
-  mode: 'memory' | 'big-body',
-  options: Options,
-  household: Household,
-  wrk: string,
-): Promise<void> {
-  const measureGrowth = mode === 'memory' ? memory : bigBody
-  const megabytes = (await measureGrowth(options, household, wrk)) / MEGABYTE
-  const bound = GROWTH_MB_MAX[mode]
-  process.stdout.write(`resident memory grew by ${megabytes.toFixed(1)} MB (bound ${bound} MB)\n`)
-  if (megabytes >= bound) process.exitCode = 1
-}
-
-/** What the figures depend on besides the code. */
-function surroundings(backEnd: BackEnd, wrk: string, subjects: readonly Subject[]): string[] {
-  const cores = cpus()
-  return [
-    `machine: ${cores.length} × ${cores[0]?.model.trim() ?? 'unknown'}, ${process.platform} ${process.arch}`,
-    `back end: ${backEnd.kind}; load: ${versionOf(wrk, '-v')}`,
-    ...subjects.map(({ name, version }) => `${name}: ${version}`),
-  ]
 }
 
 async function main(): Promise<void> {
-  const options = readOptions(process.argv.slice(2))
+  const args = process.argv.slice(2)
+  const options = readOptions(args)
   if (options === null) {
     process.stdout.write(HELP)
+    return
+  }
+  if (options === 'list') {
+    for (const { name, title } of SCENARIOS) print(`${name.padEnd(18)} ${title}`)
     return
   }
   if (options.mode === 'path') {
     await path(options)
     process.exit() // stand-ins for sockets leave timers behind
-  }
-  const wrk = findProgram('wrk')
-  if (wrk === null) {
-    throw new BenchOptionError('wrk is not installed (Debian: apt-get install -y wrk)')
   }
   const household = new Household()
   const interrupted = (): void => {
@@ -143,8 +133,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', interrupted)
   process.once('SIGTERM', interrupted)
   try {
-    if (options.mode === 'compare') await compare(options, household, wrk)
-    else await growth(options.mode, options, household, wrk)
+    await run(options, household, args)
   } finally {
     await household.stop()
   }

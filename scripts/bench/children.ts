@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { onCores } from './tools.js'
 
 const START_MS = 20_000
 const STOP_MS = 5_000
@@ -16,35 +17,65 @@ export interface Child {
   said(): string
 }
 
+export interface StartOptions {
+  /** As `taskset -c` takes them; null, the default: any. */
+  readonly cores?: string | null
+  /** Beside our own environment. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /**
  * Whatever a bench starts, and its files: all of it ends with `stop`, and nothing else does, since
  * only these very processes are signalled.
  */
 export class Household {
   readonly folder = mkdtempSync(join(tmpdir(), 'easegress-bench-'))
-  readonly #children: ChildProcess[] = []
+  readonly #children = new Set<Child>()
+  #folders = 0
 
-  /** Starts a process that serves until it is stopped. Throws when the program is not there. */
-  start(program: string, args: readonly string[]): Child {
-    const child = spawn(program, args, {
+  /** A new, empty folder. */
+  newFolder(name: string): string {
+    this.#folders += 1
+    const path = join(this.folder, `${name}-${this.#folders}`)
+    mkdirSync(path)
+    return path
+  }
+
+  /** Starts a process that serves until it is stopped. */
+  start(program: string, args: readonly string[], options: StartOptions = {}): Child {
+    const [command, words] = onCores(options.cores ?? null, program, args)
+    const started = spawn(command, words, {
       cwd: this.folder,
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
       // Ctrl-C in the terminal is for us; we stop the others in order.
       detached: true,
     })
-    this.#children.push(child)
     let text = ''
     const hear = (data: Buffer): void => {
       text = (text + data.toString()).slice(-LOG_CHARS_MAX)
     }
-    child.stdout.on('data', hear)
-    child.stderr.on('data', hear)
-    child.on('error', (error) => hear(Buffer.from(error.message)))
-    return { pid: child.pid ?? 0, process: child, said: () => text }
+    started.stdout.on('data', hear)
+    started.stderr.on('data', hear)
+    started.on('error', (error) => hear(Buffer.from(error.message)))
+    const child: Child = { pid: started.pid ?? 0, process: started, said: () => text }
+    this.#children.add(child)
+    return child
+  }
+
+  /** Ends one process that this household started. */
+  async end(child: Child): Promise<void> {
+    this.#children.delete(child)
+    await stopped(child.process)
+  }
+
+  /** Ends all that are left of what it started. */
+  async endAll(): Promise<void> {
+    await Promise.all([...this.#children].map((child) => this.end(child)))
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#children.map(stopped))
+    await this.endAll()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
@@ -73,7 +104,10 @@ export async function until(
   const deadlineMs = Date.now() + START_MS
   while (!(await holds().catch(() => false))) {
     const ended = child !== null && (child.pid === 0 || child.process.exitCode !== null)
-    if (ended) throw new Error(`${what} ended:\n${child.said()}`)
+    if (ended) {
+      await sleep(POLL_MS) // its last words may still be on their way
+      throw new Error(`${what} ended:\n${child.said()}`)
+    }
     if (Date.now() > deadlineMs) throw new Error(`${what}: not within ${START_MS / 1000} s`)
     await sleep(POLL_MS)
   }

@@ -1,92 +1,130 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { SCENARIOS, type Scenario } from './scenarios.js'
+import type { Effort } from './bench.js'
+import type { Build } from './peers/gateway.js'
 
-/** Another build of the gateway to compare with. */
-export interface Build {
-  readonly name: string
-  /** The folder that holds its `src/main.js`. */
-  readonly dist: string
-  /** For its node. */
-  readonly flags: readonly string[]
-}
-
-export const MODES = ['compare', 'path', 'memory', 'big-body'] as const
+export const MODES = [
+  'all',
+  'compare',
+  'guard',
+  'filters',
+  'path',
+  'memory',
+  'slow-reader',
+] as const
 export type Mode = (typeof MODES)[number]
 
 export interface Options {
   readonly mode: Mode
-  readonly scenario: Scenario
-  readonly rounds: number
-  readonly seconds: number
+  /** Names; empty for every one that the mode has. */
+  readonly scenarios: readonly string[]
+  readonly quick: boolean
+  /** Null: as much as the mode takes by default. */
+  readonly rounds: number | null
+  readonly seconds: number | null
   readonly connections: number
   readonly workers: number
   readonly accessLog: boolean
+  readonly pinned: boolean
+  /** Names; empty for every peer that is installed. */
+  readonly peers: readonly string[]
+  /** Binaries, null for none. */
+  readonly easegress: string | null
+  readonly envoy: string | null
   readonly builds: readonly Build[]
+  /** Mode guard: what to compare with; null for the last release tag. */
+  readonly base: string | null
+  /** Mode filters: kinds; empty for all. */
+  readonly kinds: readonly string[]
   /** Mode memory: requests before the first and before the second reading. */
   readonly from: number
   readonly to: number
-  /** Mode big-body: size of the body, and what its reader takes a second. */
+  /** Mode slow-reader: size of the body, and what its reader takes a second. */
   readonly bytes: number
   readonly bytesPerSecond: number
-  /** Where to write all figures; null for nowhere. */
-  readonly json: string | null
+  /** Folder for the page and the JSON file. */
+  readonly out: string
 }
 
-/** What is wrong with the command line, or missing on the machine. */
+/** What is wrong with the command line. */
 export class BenchOptionError extends Error {}
 
 export const HELP = `Usage: npm run bench -- [MODE] [options]
 
-compare (the default): CPU time per request, requests a second and latency beside nginx, in
-interleaved rounds. path: what our own code costs, without any system call. memory: growth of
-resident memory over requests; fails above 8 MB. big-body: the same while a slow reader takes one
-large answer; fails above 32 MB.
+Modes:
+  all          (the default) every scenario, beside nginx, HAProxy and Caddy where they are
+               installed: CPU time per request, requests a second, latency, memory. Writes JSON
+               and a page with percentile curves. Below half an hour, with --quick five minutes.
+  compare      one scenario, closed loop, beside nginx and other builds: for development
+  guard        this work tree beside a commit: slower, faster, or no difference found
+               (npm run bench:guard)
+  filters      CPU time that each kind of filter adds (npm run bench:filters)
+  path         what our own code costs, without any system call
+  memory       growth of resident memory over requests; fails above 8 MB
+  slow-reader  the same while one large answer is read slowly; fails above 32 MB
 
-  --scenario NAME     ${SCENARIOS.map(({ name }) => name).join(', ')} (default proxy)
-  --rounds N          rounds, 1..100 (default 9)
-  --seconds N         of load for each side in each round, 1..60 (default 4)
+Options:
+  --scenario NAME     only this one; repeatable (see --list; compare and guard: default proxy;
+                      path: proxy or mock)
+  --list              list the scenarios
+  --quick             fewer, shorter rounds: for a first look, not for judging
+  --rounds N          interleaved rounds, 1..100 (default 9; fewer where nothing is judged)
+  --seconds N         load on each side in each round, 0.1..60 (default 1; compare 4)
   --connections N     kept alive, 1..4096 (default 64)
-  --workers N         of the gateway, and worker processes of nginx, 1..64 (default 1)
-  --access-log        write access logs, both sides
-  --build NAME=DIR[,FLAG…]  compare another build of the gateway too, or the same with other
-                      flags of node; DIR holds its src/main.js; repeatable
+  --peer NAME         only this peer: nginx, haproxy, caddy, envoy, easegress; repeatable
+  --easegress PATH    easegress-server, to be compared too
+  --envoy PATH        envoy, to be compared too
+  --build NAME=DIR[,FLAG…]  another build of this gateway too, or the same with other flags of
+                      node; DIR holds its src/main.js; repeatable
+  --no-pin            leave the cores to the system; else the server that is measured has the
+                      first one for itself, and load and back end the others
+  --workers N         compare, memory, slow-reader: workers, 1..64 (default 1)
+  --access-log        compare: write access logs, where both sides can
+  --base COMMIT       guard: compare with this (default: the last release tag)
+  --filter KIND       filters: only this kind; repeatable
   --from N, --to N    memory: requests before the two readings (default 2000000, 10000000)
-  --bytes N           big-body: of the answer (default 2147483648)
-  --rate N            big-body: bytes a second of the reader (default 134217728)
-  --json FILE         write every figure of every round to FILE
+  --bytes N           slow-reader: of the answer (default 2147483648)
+  --rate N            slow-reader: bytes a second of the reader (default 134217728)
+  --out DIR           where results are written (default bench-results)
   --help              print this
+
+nginx, HAProxy, Caddy (Debian): apt-get install -y nginx haproxy caddy
 `
 
-/** Null when help is asked for. Throws {@link BenchOptionError}. */
-export function readOptions(args: readonly string[]): Options | null {
+/** Null when help is asked for, `list` for the list. Throws {@link BenchOptionError}. */
+export function readOptions(args: readonly string[]): Options | 'list' | null {
   const { values, positionals } = parse(args)
   if (values.help === true) return null
-  const [word = 'compare', ...more] = positionals
+  if (values.list === true) return 'list'
+  const [word = 'all', ...more] = positionals
   const mode = MODES.find((each) => each === word)
   if (mode === undefined || more.length > 0) {
     throw new BenchOptionError(
       `expected one of ${MODES.join(', ')}, got "${positionals.join(' ')}"`,
     )
   }
-  const name = values.scenario ?? 'proxy'
-  const scenario = SCENARIOS.find((each) => each.name === name)
-  if (scenario === undefined) throw new BenchOptionError(`--scenario: there is no ${name}`)
   const from = wholeNumber('from', values.from ?? '2000000', 1e9)
   return {
     mode,
-    scenario,
-    rounds: wholeNumber('rounds', values.rounds ?? '9', 100),
-    seconds: wholeNumber('seconds', values.seconds ?? '4', 60),
+    scenarios: values.scenario ?? [],
+    quick: values.quick === true,
+    rounds: values.rounds === undefined ? null : wholeNumber('rounds', values.rounds, 100),
+    seconds: values.seconds === undefined ? null : someSeconds('seconds', values.seconds),
     connections: wholeNumber('connections', values.connections ?? '64', 4096),
     workers: wholeNumber('workers', values.workers ?? '1', 64),
     accessLog: values['access-log'] === true,
+    pinned: values['no-pin'] !== true,
+    peers: values.peer ?? [],
+    easegress: values.easegress ?? null,
+    envoy: values.envoy ?? null,
     builds: (values.build ?? []).map(readBuild),
+    base: values.base ?? null,
+    kinds: values.filter ?? [],
     from,
     to: Math.max(from, wholeNumber('to', values.to ?? '10000000', 1e9)),
     bytes: wholeNumber('bytes', values.bytes ?? '2147483648', 2 ** 40),
     bytesPerSecond: wholeNumber('rate', values.rate ?? '134217728', 2 ** 40),
-    json: values.json ?? null,
+    out: values.out ?? 'bench-results',
   }
 }
 
@@ -98,18 +136,26 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        scenario: text,
+        scenario: texts,
+        list: flag,
+        quick: flag,
         rounds: text,
         seconds: text,
         connections: text,
         workers: text,
         'access-log': flag,
+        'no-pin': flag,
+        peer: texts,
+        easegress: text,
+        envoy: text,
         build: texts,
+        base: text,
+        filter: texts,
         from: text,
         to: text,
         bytes: text,
         rate: text,
-        json: text,
+        out: text,
         help: flag,
       },
       allowPositionals: true,
@@ -125,9 +171,28 @@ function wholeNumber(name: string, text: string, most: number): number {
   throw new BenchOptionError(`--${name}: expected 1..${most}, got "${text}"`)
 }
 
+function someSeconds(name: string, text: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0
+  if (value >= 0.1 && value <= 60) return value
+  throw new BenchOptionError(`--${name}: expected 0.1..60, got "${text}"`)
+}
+
 function readBuild(text: string): Build {
   const [, name, rest] = /^([\w-]+)=(.+)$/.exec(text) ?? []
   const [dist, ...flags] = rest?.split(',') ?? []
   if (name !== undefined && dist !== undefined) return { name, dist: resolve(dist), flags }
   throw new BenchOptionError(`--build: expected NAME=DIR, got "${text}"`)
+}
+
+/** How long and how often, for a full or a quick look, unless the user says otherwise. */
+export function effortOf({ quick, rounds, seconds }: Options): Effort {
+  const full = quick
+    ? { rounds: 3, roundsBeside: 2, sliceSeconds: 0.3, warmUpSeconds: 0.6 }
+    : { rounds: 9, roundsBeside: 5, sliceSeconds: 1, warmUpSeconds: 3 }
+  return {
+    quick,
+    ...full,
+    ...(rounds === null ? {} : { rounds, roundsBeside: rounds }),
+    ...(seconds === null ? {} : { sliceSeconds: seconds }),
+  }
 }

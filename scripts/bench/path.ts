@@ -13,10 +13,12 @@ import type { UwsRequest, UwsResponse } from '../../src/listener/uws.js'
 import type { ExchangeHome, UwsExchange } from '../../src/listener/uws-exchange.js'
 import type { WorkerEnv } from '../../src/objects/contract.js'
 import { sleep } from './children.js'
-import { bodyOf, PATH, type Scenario } from './scenarios.js'
+import { DEFAULT_TARGET } from './loadgen.js'
+import { bodyOf } from './site.js'
 
 /** Exchanges under way at a time. */
 const BATCH = 8
+const ANSWER_BYTES = 64
 const ROUNDS = 200
 const EXCHANGES_PER_ROUND = 4_000
 const BACK_END_PORT = 9
@@ -84,7 +86,7 @@ function fakeRequest(fields: readonly string[]): UwsRequest {
 }
 
 /** What wrk sends. */
-const PLAIN = ['GET', PATH, 'host', '127.0.0.1:10080']
+const PLAIN = ['GET', DEFAULT_TARGET, 'host', '127.0.0.1:10080']
 /** About what a browser sends. */
 const BROWSER = [
   ...PLAIN,
@@ -110,10 +112,9 @@ export interface PathCost {
   readonly bytes: number
 }
 
-/** Costs of the requests of wrk and of a browser. */
-export async function measurePath(scenario: Scenario): Promise<PathCost[]> {
-  if (scenario.requestBytes > 0) throw new Error('path measures requests without a body only')
-  const bench = await build(scenario)
+/** Costs of the requests of wrk and of a browser; `mocked`: answered without a back end. */
+export async function measurePath(mocked: boolean): Promise<PathCost[]> {
+  const bench = await build(mocked)
   const costs: PathCost[] = []
   for (const [request, fields] of [
     ['wrk', PLAIN],
@@ -173,7 +174,7 @@ async function cost(bench: PathBench, request: UwsRequest): Promise<Omit<PathCos
 }
 
 /** The two objects of the seed, in a worker's surroundings. */
-async function build(scenario: Scenario): Promise<PathBench> {
+async function build(mocked: boolean): Promise<PathBench> {
   net.connect = ((options: ConstructorParameters<typeof FakeSocket>[0]) =>
     new FakeSocket(options)) as unknown as typeof net.connect
   // Before anything imports `connect` by name.
@@ -252,11 +253,11 @@ async function build(scenario: Scenario): Promise<PathBench> {
       return
     }
   }
-  const filter = scenario.mocked
-    ? { kind: 'Mock', rules: [{ code: 200, body: bodyOf(scenario.answerBytes) }] }
+  const filter = mocked
+    ? { kind: 'Mock', rules: [{ code: 200, body: bodyOf(ANSWER_BYTES) }] }
     : { kind: 'Proxy', mainPool: { servers: [{ url: `http://127.0.0.1:${BACK_END_PORT}` }] } }
   await put('HTTPPipeline', 'pipeline-demo', { filters: [{ name: 'the-filter', ...filter }] })
-  const paths = [{ pathPrefix: PATH, backend: 'pipeline-demo' }]
+  const paths = [{ pathPrefix: DEFAULT_TARGET, backend: 'pipeline-demo' }]
   await put('HTTPServer', 'server-demo', { port: 10_080, rules: [{ paths }] })
   await table.reconcile()
   if (served.handler === null) throw new Error('the server did not take its socket')
@@ -278,6 +279,6 @@ async function build(scenario: Scenario): Promise<PathBench> {
     exchanges,
     newExchange: () => new UwsExchange(home),
     readBuffer: upstream.readBuffer,
-    answer: answerWith(scenario.answerBytes),
+    answer: answerWith(ANSWER_BYTES),
   }
 }

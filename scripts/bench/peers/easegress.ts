@@ -1,0 +1,76 @@
+/** Easegress itself, 1.0 or 2, when its server is given by path. */
+import { spawnSync } from 'node:child_process'
+import { ask } from '../ask.js'
+import { freePort, until } from '../children.js'
+import { DEFAULT_TARGET } from '../loadgen.js'
+import { type Peer, UnsupportedError } from '../site.js'
+import { findProgram } from '../tools.js'
+import { putObjects } from './gateway.js'
+import { coresFor } from './launch.js'
+import { type Dialect, objectsFor } from './objects.js'
+
+/** Names of options differ between the two: what its help says decides. */
+export function dialectOf(help: string): Dialect {
+  return help.includes('--cluster-listen-client-urls') ? 'v1' : 'v2'
+}
+
+/** Arguments that keep one off the usual ports and logs. */
+export function easegressArgs(
+  dialect: Dialect,
+  ports: { readonly admin: number; readonly client: number; readonly peer: number },
+  folder: string,
+  accessLog: boolean,
+): string[] {
+  const prefix = dialect === 'v1' ? '--cluster-' : '--'
+  const client = `http://127.0.0.1:${ports.client}`
+  const peer = `http://127.0.0.1:${ports.peer}`
+  const args = ['--api-addr', `127.0.0.1:${ports.admin}`, '--home-dir', folder]
+  if (dialect === 'v1') args.push('--cluster-role', 'writer')
+  args.push(`${prefix}listen-client-urls`, client, `${prefix}advertise-client-urls`, client)
+  args.push(`${prefix}listen-peer-urls`, peer, `${prefix}initial-advertise-peer-urls`, peer)
+  if (!accessLog) args.push('--disable-access-log')
+  return args
+}
+
+/** `path`: of `easegress-server`. Throws when there is none. */
+export function easegress(path: string): Peer {
+  const program = findProgram(path)
+  if (program === null) throw new Error(`--easegress: ${path} is not a program`)
+  const told = (flag: string): string => {
+    const done = spawnSync(program, [flag], { encoding: 'utf8' })
+    return `${done.stdout}${done.stderr}`.trim()
+  }
+  const dialect = dialectOf(told('--help'))
+  const peer = {
+    name: 'easegress',
+    isOurs: false,
+    version: `easegress ${told('--version').split('\n', 1)[0]}`,
+  }
+  return {
+    ...peer,
+    async start(place, site) {
+      if (site.workers > 1) throw new UnsupportedError('always uses all cores it is given')
+      const [port, admin, client, peerPort] = [
+        await freePort(),
+        await freePort(),
+        await freePort(),
+        await freePort(),
+      ] as const
+      const folder = place.household.newFolder('easegress')
+      const ports = { admin, client, peer: peerPort }
+      const args = easegressArgs(dialect, ports, folder, site.accessLog)
+      const env = { GOMAXPROCS: String(site.workers) }
+      const child = place.household.start(program, args, { cores: coresFor(place, site), env })
+      const tls = site.tls !== null
+      const path = `/apis/${dialect}`
+      const health = { port: admin, path: `${path}/healthz` }
+      await until('easegress', child, async () => (await ask(health)).status === 200)
+      const objects = objectsFor(dialect, site, port)
+      await putObjects({ adminPort: admin }, objects, `${path}/objects`)
+      await until('easegress', child, async () => {
+        return (await ask({ port, path: DEFAULT_TARGET, tls })).status === 200
+      })
+      return { ...peer, child, port, tls, adminPort: admin }
+    },
+  }
+}

@@ -1,0 +1,80 @@
+/** What a server adds to the latency of the back end itself. */
+import type { Bar } from '../bars.js'
+import { disturbanceNotes, latencyTable, plotOf } from '../figures.js'
+import { emptyResult, type ScenarioResult } from '../result.js'
+import { interleave, type Side } from '../rounds.js'
+import { figuresOf, perSecond, type Sample, type Series, spread } from '../sample.js'
+import { PLAIN_SITE } from '../site.js'
+import { addedRatio } from '../statistics.js'
+import {
+  allPeers,
+  endSides,
+  fullRounds,
+  origin,
+  type Scenario,
+  secondsOf,
+  startSides,
+} from './scenario.js'
+
+const BYTES = 64
+const CAPACITY_ROUNDS = 3
+
+const p99 = (sample: Sample): number => sample.latency.p99
+
+/** Null when a side is missing. */
+export function addedLatencyBar(
+  ours: Series | undefined,
+  peer: Series | undefined,
+  direct: Series | undefined,
+): Bar | null {
+  if (ours === undefined || peer === undefined || direct === undefined) return null
+  return {
+    name: 'p99 added at half of the capacity of nginx',
+    figure: addedRatio(figuresOf(ours, p99), figuresOf(peer, p99), figuresOf(direct, p99)),
+    interval: '95 %',
+    atMost: 1.2,
+    unit: '× nginx',
+    rounds: ours.rounds.length,
+  }
+}
+
+export const addedLatency: Scenario = {
+  name: 'added-latency',
+  title: 'GET, proxied, 64-byte answer, at half of what nginx can do',
+  plannedSeconds: (bench) =>
+    secondsOf(fullRounds(bench), 3) + CAPACITY_ROUNDS + 2 * bench.effort.warmUpSeconds,
+  async run(bench): Promise<ScenarioResult> {
+    const result = emptyResult(addedLatency.name, addedLatency.title)
+    const [ours] = bench.builds
+    const peers = allPeers(bench).filter(({ name }) => name === 'nginx' || name === ours.name)
+    if (peers.length < 2) return { ...result, notes: ['left out: nginx is not installed'] }
+    const { connections } = bench
+    const backEnd = await origin(bench, [`bytes=${BYTES}`])
+    const load = { connections, expectBytes: BYTES }
+    const site = { ...PLAIN_SITE, connections, backEnds: backEnd.ports }
+    const { sides, notes } = await startSides(bench, { peers, site, load, answerBytes: BYTES })
+    const nginx = sides.filter(({ name }) => name === 'nginx')
+    const plan = { count: CAPACITY_ROUNDS, slices: 1, seconds: bench.effort.sliceSeconds }
+    const capacity = await interleave(bench, 'what nginx can do', nginx, plan)
+    const rate = Math.round(spread(capacity[0] as Series, perSecond).median / 2)
+    const direct: Side = {
+      name: 'direct',
+      subject: { port: backEnd.ports[0] as number, tls: false, child: backEnd.child },
+      load,
+    }
+    const open = [direct, ...sides].map((side) => ({ ...side, load: { ...load, rate } }))
+    const series = await interleave(bench, addedLatency.name, open, fullRounds(bench))
+    await endSides(bench.place, sides, backEnd)
+    const of = (name: string): Series | undefined => series.find((each) => each.name === name)
+    const bar = addedLatencyBar(of(ours.name), of('nginx'), of('direct'))
+    const what = `open loop, ${rate} requests/s (half of the capacity of nginx)`
+    return {
+      ...result,
+      notes: [...notes, ...disturbanceNotes(series)],
+      tables: [latencyTable(what, series)],
+      plots: [plotOf(`${addedLatency.title}: ${what}`, series)],
+      phases: [{ name: what, series }],
+      bars: bar === null ? [] : [bar],
+    }
+  },
+}

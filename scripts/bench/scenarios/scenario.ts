@@ -1,0 +1,126 @@
+import { ask } from '../ask.js'
+import type { Bench } from '../bench.js'
+import { DEFAULT_TARGET, type Load } from '../loadgen.js'
+import { type Origin, startOrigin } from '../origin.js'
+import { gateway } from '../peers/gateway.js'
+import type { ScenarioResult } from '../result.js'
+import { load, type Rounds, type Side } from '../rounds.js'
+import {
+  bodyOf,
+  type Peer,
+  type Place,
+  type Site,
+  type Subject,
+  UnsupportedError,
+} from '../site.js'
+
+export interface Scenario {
+  readonly name: string
+  readonly title: string
+  /** What it takes, roughly, for the progress bar. */
+  plannedSeconds(bench: Bench): number
+  run(bench: Bench): Promise<ScenarioResult>
+}
+
+/** Of a scenario with a bar; each round has two turns. */
+export const fullRounds = ({ effort }: Bench): Rounds => ({
+  count: effort.rounds,
+  slices: 2,
+  seconds: effort.sliceSeconds / 2,
+})
+
+/** Of a scenario that only prints. */
+export const rounds = ({ effort }: Bench): Rounds => ({
+  count: effort.roundsBeside,
+  slices: 1,
+  seconds: effort.sliceSeconds,
+})
+
+export const secondsOf = (plan: Rounds, sides: number): number =>
+  plan.count * plan.slices * plan.seconds * sides
+
+/** Every peer and every build of ours. */
+export const allPeers = ({ peers, builds }: Bench): Peer[] => [...peers, ...builds.map(gateway)]
+
+export const origin = (bench: Bench, servers: readonly string[]): Promise<Origin> =>
+  startOrigin(bench.place.household, bench.native.origin, bench.place.cores.load, servers)
+
+export interface Started {
+  readonly sides: readonly Side[]
+  /** Who is missing, and why; what differs between answers. */
+  readonly notes: readonly string[]
+}
+
+export interface SidesOptions {
+  readonly peers: readonly Peer[]
+  readonly site: Site
+  readonly load: Load
+  /** Length of the answers that are compared whole before anything counts; null: not compared. */
+  readonly answerBytes: number | null
+}
+
+/** Starts every peer, compares an answer of each, and warms it up. Who cannot is left out. */
+export async function startSides(bench: Bench, options: SidesOptions): Promise<Started> {
+  const { peers, site, load: asked, answerBytes } = options
+  const sides: Side[] = []
+  const notes: string[] = []
+  const fields = new Map<string, string[]>()
+  for (const peer of peers) {
+    bench.progress.doing(`${peer.name} starts`)
+    try {
+      const subject = await peer.start(bench.place, site)
+      if (answerBytes !== null) {
+        fields.set(peer.name, await checkAnswer(subject, asked, answerBytes))
+      }
+      const side = { name: peer.name, subject, load: asked }
+      await load(bench, side, bench.effort.warmUpSeconds)
+      sides.push(side)
+    } catch (thrown) {
+      // A build of ours that does not serve is a failure, a peer that does not is only missed.
+      if (peer.isOurs && !(thrown instanceof UnsupportedError)) throw thrown
+      notes.push(`${peer.name} is left out: ${(thrown as Error).message.trim()}`)
+    }
+  }
+  return { sides, notes: [...notes, ...fieldNotes(fields)] }
+}
+
+/** The names of the fields of the answer; fails unless it is 200 with the body of the origin. */
+export async function checkAnswer(
+  { name, port, tls }: Subject,
+  asked: Load,
+  bytes: number,
+): Promise<string[]> {
+  const body = asked.bodyBytes === undefined ? {} : { body: bodyOf(asked.bodyBytes) }
+  const method = asked.method ?? (asked.bodyBytes === undefined ? 'GET' : 'POST')
+  const answer = await ask({ port, path: asked.path ?? DEFAULT_TARGET, tls, method, ...body })
+  if (answer.status !== 200 || answer.body !== bodyOf(bytes)) {
+    throw new Error(`${name} answers ${answer.status}: ${answer.body.slice(0, 200)}`)
+  }
+  return Object.keys(answer.headers).sort()
+}
+
+/** Which fields the answers of some have and those of others lack. */
+function fieldNotes(fields: ReadonlyMap<string, readonly string[]>): string[] {
+  const common = [...fields.values()].reduce<readonly string[] | null>(
+    (kept, names) => kept?.filter((name) => names.includes(name)) ?? names,
+    null,
+  )
+  const extra = [...fields].flatMap(([name, names]) => {
+    // Node's client asks for the end of the connection, and some say that they heard it.
+    const more = names.filter((each) => !common?.includes(each) && each !== 'connection')
+    return more.length === 0 ? [] : [`${name} ${more.join(', ')}`]
+  })
+  return extra.length === 0
+    ? []
+    : [`answers differ in their fields; beyond all others': ${extra.join('; ')}`]
+}
+
+/** Ends the servers of a scenario. */
+export async function endSides(
+  place: Place,
+  started: readonly { readonly subject: Pick<Subject, 'child'> }[],
+  backEnd: Origin | null,
+): Promise<void> {
+  await Promise.all(started.map(({ subject }) => place.household.end(subject.child)))
+  if (backEnd !== null) await place.household.end(backEnd.child)
+}
