@@ -1,17 +1,20 @@
 import type { Exchange } from './exchange.js'
-import { isFieldName, isFieldValue, toLatin1 } from './headers.js'
+import { Headers, isFieldName, isFieldValue, toLatin1 } from './headers.js'
 
 /** An answer known from configuration: encoded once, applied to any exchange. */
 export class FixedAnswer {
   readonly #status: number
-  readonly #fields: readonly (readonly [name: string, value: string])[]
+  readonly #fields: readonly string[]
   readonly #body: Uint8Array | null
 
   constructor(status: number, headers: Readonly<Record<string, string>>, body: string) {
     this.#status = status
-    this.#fields = Object.entries(headers)
-      .map(([name, value]) => [name.toLowerCase(), toLatin1(value)] as const)
-      .filter(([name, value]) => isFieldName(name) && isFieldValue(value))
+    const fields = new Headers()
+    for (const [name, text] of Object.entries(headers)) {
+      const value = toLatin1(text)
+      if (isFieldName(name) && isFieldValue(value)) fields.set(name.toLowerCase(), value)
+    }
+    this.#fields = fields.lend()
     this.#body = body === '' ? null : Buffer.from(body)
   }
 
@@ -22,6 +25,6 @@ export class FixedAnswer {
     // It said how the body before was coded.
     response.headers.delete('content-encoding')
     response.status = this.#status
-    for (const [name, value] of this.#fields) response.headers.set(name, value)
+    response.headers.setAll(this.#fields)
   }
 }

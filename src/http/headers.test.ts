@@ -96,3 +96,44 @@ it('behaves as a list of pairs', () => {
     expect(headers.flat, `step ${step}`).toEqual(pairs.flat())
   }
 })
+
+it('what was lent or shared is not changed by anybody', () => {
+  const prng = new Prng(0x51a2e)
+  let headers = new Headers()
+  const held: { readonly flat: readonly string[]; readonly was: readonly string[] }[] = []
+  const hold = (flat: readonly string[]): void => {
+    held.push({ flat, was: [...flat] })
+  }
+  for (let step = 0; step < 5_000; step++) {
+    const name = prng.pick(['a', 'b', 'etag'])
+    const value = String(step)
+    const kind = prng.below(12)
+    if (kind < 3) headers.add(name, value)
+    else if (kind < 5) headers.set(name, value)
+    else if (kind === 5) headers.addAll([name, value, 'd', value])
+    else if (kind === 6) headers.setAll([name, value, 'd', value])
+    else if (kind === 7) headers.delete(name)
+    else if (kind === 8) headers.deleteOfContent()
+    else if (kind === 9) hold(headers.lend())
+    else if (kind === 10) {
+      const before = headers.lend()
+      hold(before)
+      headers = new Headers()
+      headers.share(before)
+    } else if (prng.chance(10)) headers.clear()
+    if (held.length > 20) held.splice(0, 10)
+    for (const { flat, was } of held) expect(flat, `step ${step}`).toEqual(was)
+  }
+})
+
+it('addAll adds behind, setAll replaces', () => {
+  const headers = new Headers()
+  headers.addAll(['a', '1', 'b', '2'])
+  headers.addAll(['a', '3'])
+  expect(headers.flat).toEqual(['a', '1', 'b', '2', 'a', '3'])
+  headers.setAll(['a', '4', 'c', '5'])
+  expect(headers.flat).toEqual(['a', '4', 'b', '2', 'c', '5'])
+  headers.clear()
+  headers.setAll(['x', '1'])
+  expect(headers.flat).toEqual(['x', '1'])
+})

@@ -16,20 +16,41 @@ const OF_CONTENT: ReadonlySet<string> = new Set([
   'repr-digest',
 ])
 
+/** Of all that have no fields. Not made as `[]`: that is another kind of array, for small integers. */
+const NONE: readonly string[] = ['']
+;(NONE as string[]).pop()
+
 /**
  * The fields of one message: names in lower case, in the order in which they came, repeated ones
  * kept apart. Text is *bytes as Latin-1*: every unit is at most 0xFF, so what is written with
  * 'latin1' is what was read. Whoever adds a name or value from outside checks it first with
  * {@link isFieldName} and {@link isFieldValue}; text from configuration goes through
  * {@link toLatin1}.
+ *
+ * Most requests have the fields of the one before, and so have answers: then they hold the same array,
+ * which makes them one comparison to whoever compares, and no work to whoever passes them on.
  */
 export class Headers {
   /** name, value, name, value, … Read freely; change only through the methods. */
-  flat: string[] = []
+  flat: readonly string[] = NONE
+  /** Others hold `flat` too: it is copied before it is changed. */
+  #isShared = true
 
   clear(): void {
-    // Setting the length of an array is a call into the runtime; a new one costs less.
-    this.flat = []
+    this.flat = NONE
+    this.#isShared = true
+  }
+
+  /** Becomes the fields `flat`: an array nobody may change from now on. */
+  share(flat: readonly string[]): void {
+    this.flat = flat
+    this.#isShared = true
+  }
+
+  /** The fields as they are; what is returned does not change any more. */
+  lend(): readonly string[] {
+    this.#isShared = true
+    return this.flat
   }
 
   /** The first value, or null. `name` in lower case, here and below. */
@@ -51,19 +72,31 @@ export class Headers {
   }
 
   add(name: string, value: string): void {
-    this.flat.push(name, value)
+    this.#own().push(name, value)
+  }
+
+  /** Adds the fields `flat`, which nobody may change from now on. */
+  addAll(flat: readonly string[]): void {
+    if (this.flat.length === 0) this.share(flat)
+    else this.#own().push(...flat)
   }
 
   /** Replaces every value of `name` by one, in the place of the first. */
   set(name: string, value: string): void {
-    const flat = this.flat
-    for (let i = 0; i < flat.length; i += 2) {
-      if (flat[i] !== name) continue
-      flat[i + 1] = value
-      this.#deleteFrom(name, i + 2)
+    const at = this.#indexOf(name, 0)
+    const flat = this.#own()
+    if (at < 0) {
+      flat.push(name, value)
       return
     }
-    flat.push(name, value)
+    flat[at + 1] = value
+    this.#deleteFrom(name, at + 2)
+  }
+
+  /** {@link set} for each of the fields `flat`, which nobody may change from now on. */
+  setAll(flat: readonly string[]): void {
+    if (this.flat.length === 0) this.share(flat)
+    else for (let i = 0; i < flat.length; i += 2) this.set(flat[i] as string, flat[i + 1] as string)
   }
 
   delete(name: string): void {
@@ -80,20 +113,35 @@ export class Headers {
       if (!OF_CONTENT.has(name)) left.push(name, flat[i + 1] as string)
     }
     this.flat = left
+    this.#isShared = false
+  }
+
+  #indexOf(name: string, start: number): number {
+    const flat = this.flat
+    for (let i = start; i < flat.length; i += 2) if (flat[i] === name) return i
+    return -1
   }
 
   #deleteFrom(name: string, start: number): void {
-    const flat = this.flat
-    let to = start
-    for (let from = start; from < flat.length; from += 2) {
+    const first = this.#indexOf(name, start)
+    if (first < 0) return
+    const flat = this.#own()
+    let to = first
+    for (let from = first + 2; from < flat.length; from += 2) {
       if (flat[from] === name) continue
-      if (to !== from) {
-        flat[to] = flat[from] as string
-        flat[to + 1] = flat[from + 1] as string
-      }
+      flat[to] = flat[from] as string
+      flat[to + 1] = flat[from + 1] as string
       to += 2
     }
     flat.length = to
+  }
+
+  #own(): string[] {
+    if (this.#isShared) {
+      this.flat = this.flat.slice()
+      this.#isShared = false
+    }
+    return this.flat as string[]
   }
 }
 

@@ -23,38 +23,65 @@ export const framing = {
 let target: HttpRequest
 let hostCount = 0
 let lengthCount = 0
+/** Means something once `lengthCount` is above 0. */
 let length = ''
 let coding: string | null = null
 let odd = false
 let bad = false
 
-/** Longer texts, and fields further behind, are not kept for the next request. */
+/** Longer texts are not kept for the next request. */
 const KNOWN_LENGTH_MAX = 256
-const KNOWN_FIELDS_MAX = 32
 // Parts of a request before that were found right, so they begin as such. Most requests of a worker repeat most of
 // them: those are not checked again, and further on they are the same texts as before.
 let knownMethod = 'GET'
 let knownHost = ''
 let knownPath = '/'
-/** name, value, … in their places. */
-const knownFields = new Array<string>(2 * KNOWN_FIELDS_MAX).fill('')
+
+// The fields of a request before that was accepted, name, value, …, and what they said. Those of a
+// request are compared with them in their places; as long as each is the same, they are not copied.
+let known: readonly string[] = []
+let knownBytes = 0
+let knownBodyLength = 0
+
+/** How many entries of `known` the request has repeated; below 0 from its first field that differs. */
+let repeated = 0
+/** Its fields, from then on. */
+let flat: string[] = []
 
 /** One closure for life instead of one a request. */
 function takeField(name: string, value: string): void {
-  const { flat } = target.headers
-  const at = flat.length
-  if (at < knownFields.length && name === knownFields[at] && value === knownFields[at + 1]) {
-    addField(knownFields[at] as string, knownFields[at + 1] as string)
+  const at = repeated
+  if (at >= 0) {
+    if (at < known.length && name === known[at] && value === known[at + 1]) repeated = at + 2
+    else {
+      differ()
+      takeField(name, value)
+    }
+    return
+  }
+  const place = flat.length
+  if (place < known.length && name === known[place] && value === known[place + 1]) {
+    addField(known[place] as string, known[place + 1] as string)
     return
   }
   if (ODD_VALUE.test(value)) {
     odd = true
     if (CONTROL.test(value)) bad = true
-  } else if (at < knownFields.length && value.length <= KNOWN_LENGTH_MAX) {
-    knownFields[at] = name
-    knownFields[at + 1] = value
   }
   addField(name, value)
+}
+
+/** Fields that were only compared so far are taken one by one. */
+function differ(): void {
+  const count = repeated
+  repeated = -1
+  flat = []
+  hostCount = 0
+  lengthCount = 0
+  coding = null
+  odd = false
+  bad = false
+  for (let i = 0; i < count; i += 2) addField(known[i] as string, known[i + 1] as string)
 }
 
 function addField(name: string, value: string): void {
@@ -79,7 +106,7 @@ function addField(name: string, value: string): void {
       break
   }
   target.headBytes += name.length + value.length + 4
-  target.headers.flat.push(name, value)
+  flat.push(name, value)
 }
 
 /**
@@ -89,37 +116,66 @@ function addField(name: string, value: string): void {
  */
 export function copyHead(req: UwsRequest, request: HttpRequest, isGet = false): number {
   target = request
-  hostCount = 0
-  lengthCount = 0
-  length = ''
-  coding = null
-  odd = false
-  bad = false
+  repeated = 0
   const method = isGet ? 'GET' : req.getCaseSensitiveMethod()
   const path = req.getUrl()
   request.method = method === knownMethod ? knownMethod : method
   request.rawPath = path === knownPath ? knownPath : path
   request.query = req.getQuery() ?? ''
-  request.headBytes = method.length + path.length + request.query.length + 12
+  request.headBytes = lineBytesOf(request)
   req.forEach(takeField)
+  if (repeated === known.length && repeated > 0) return repeatFields(request)
+  return newFields(req, request)
+}
+
+/** All fields are those of the request before, which was accepted. */
+function repeatFields(request: HttpRequest): number {
   framing.bodyLength = 0
+  request.headers.share(known)
+  request.host = knownHost
+  request.headBytes += knownBytes
   if (request.headBytes > HEAD_BYTES_MAX) return 431
+  if (!isLineValid(request)) return 400
+  framing.bodyLength = knownBodyLength
+  return ACCEPTED
+}
+
+function newFields(req: UwsRequest, request: HttpRequest): number {
+  framing.bodyLength = 0
+  const lineBytes = lineBytesOf(request)
+  if (repeated >= 0) differ() // fewer than before
+  const { headers, headBytes, host } = request
+  headers.share(flat)
+  if (headBytes > HEAD_BYTES_MAX) return 431
   if (bad || hostCount !== 1) return 400
-  if (request.host !== knownHost) {
-    if (!HOST.test(request.host)) return 400
-    knownHost = request.host
+  if (host !== knownHost && !HOST.test(host)) return 400
+  if (!isLineValid(request)) return 400
+  if (odd && !rereadOddValues(req)) return 400
+  const verdict = frame()
+  if (verdict === ACCEPTED && !odd) {
+    known = flat
+    knownHost = host
+    knownBytes = headBytes - lineBytes
+    knownBodyLength = framing.bodyLength
   }
-  if (request.rawPath !== knownPath) {
-    if (ODD_TARGET.test(path) || path.charCodeAt(0) !== 0x2f) return 400
-    if (path.length <= KNOWN_LENGTH_MAX) knownPath = path
+  return verdict
+}
+
+function lineBytesOf({ method, rawPath, query }: HttpRequest): number {
+  return method.length + rawPath.length + query.length + 12
+}
+
+function isLineValid({ method, rawPath, query }: HttpRequest): boolean {
+  if (rawPath !== knownPath) {
+    if (ODD_TARGET.test(rawPath) || rawPath.charCodeAt(0) !== 0x2f) return false
+    if (rawPath.length <= KNOWN_LENGTH_MAX) knownPath = rawPath
   }
-  if (request.query !== '' && ODD_TARGET.test(request.query)) return 400
-  if (request.method !== knownMethod) {
-    if (!isFieldName(method)) return 400
+  if (query !== '' && ODD_TARGET.test(query)) return false
+  if (method !== knownMethod) {
+    if (!isFieldName(method)) return false
     if (method.length <= KNOWN_LENGTH_MAX) knownMethod = method
   }
-  if (odd && !rereadOddValues(req, request)) return 400
-  return frame()
+  return true
 }
 
 function frame(): number {
@@ -138,12 +194,11 @@ function frame(): number {
  * `forEach` decodes UTF-8, so that bytes beyond ASCII may stand for anything once they are cut to
  * bytes again (U+010D is CR). `getHeader` gives Latin-1, but only of the first field of a name.
  */
-function rereadOddValues(req: UwsRequest, request: HttpRequest): boolean {
-  const flat = request.headers.flat
+function rereadOddValues(req: UwsRequest): boolean {
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i] as string
     if (!ODD_VALUE.test(flat[i + 1] as string)) continue
-    if (request.headers.values(name).length > 1) return false
+    if (isRepeated(name)) return false
     const exact = req.getHeader(name)
     // Text beyond Latin-1 can only be a decoded value: then its bytes are known all the same.
     const bytes = /[\u0100-\uffff]/.test(exact) ? toLatin1(exact) : exact
@@ -152,4 +207,10 @@ function rereadOddValues(req: UwsRequest, request: HttpRequest): boolean {
     if (name === 'host') return false
   }
   return true
+}
+
+function isRepeated(name: string): boolean {
+  let count = 0
+  for (let i = 0; i < flat.length; i += 2) if (flat[i] === name) count += 1
+  return count > 1
 }

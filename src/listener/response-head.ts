@@ -17,6 +17,7 @@ let lastFlat: readonly string[] = []
 
 /** Texts of the same origin are the same object, which makes this a few comparisons of pointers. */
 function isLast(flat: readonly string[]): boolean {
+  if (flat === lastFlat) return true
   if (flat.length !== lastFlat.length) return false
   for (let i = 0; i < flat.length; i++) if (flat[i] !== lastFlat[i]) return false
   return true
@@ -45,7 +46,7 @@ export function responseHead(
   lastStatus = status
   lastClose = close
   lastKeepLength = keepLength
-  lastFlat = [...headers.flat]
+  lastFlat = headers.lend()
   return lastHead
 }
 

@@ -42,7 +42,7 @@ export type UpstreamErrorKind =
 export interface UpstreamHandler {
   /**
    * The final answer's head (interim ones are swallowed). `headers` is name, value, … with names
-   * in lower case and text as Latin-1, without hop-by-hop fields; the array is the handler's;
+   * in lower case and text as Latin-1, without hop-by-hop fields; nobody may change the array;
    * `content-length` stays in it when the back end sent one, also for HEAD and 304. `bodyLength`
    * in bytes is -1 when only the end will tell and 0 when there is none.
    *
@@ -50,7 +50,7 @@ export interface UpstreamHandler {
    * arrived of the body is delivered inside that `resume()`, so head and body can be written under
    * one cork.
    */
-  onHead(status: number, headers: string[], bodyLength: number): void
+  onHead(status: number, headers: readonly string[], bodyLength: number): void
   /** `chunk` is lent until the call returns (it lies in a buffer all connections share). */
   onBody(chunk: Uint8Array): void
   /** The answer is complete; flush. The connection has already been given back. */
@@ -76,7 +76,7 @@ export interface UpstreamRequest {
   readonly host: string
   /**
    * name, value, … with names in lower case. Hop-by-hop fields, `host`, `content-length` and
-   * `expect` in it are left out: the client writes its own.
+   * `expect` in it are left out: the client writes its own. The array must not change any more.
    */
   readonly headers: readonly string[]
   /** Bytes; 0 without a body, -1 when unknown (sent chunked). With `body`, its length. */

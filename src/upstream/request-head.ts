@@ -36,6 +36,7 @@ let lastLength = 0
 let lastFields: readonly string[] = []
 
 function hasLastFields(headers: readonly string[]): boolean {
+  if (headers === lastFields) return true
   if (headers.length !== lastFields.length) return false
   for (let i = 0; i < headers.length; i++) if (headers[i] !== lastFields[i]) return false
   return true
@@ -64,7 +65,7 @@ export function buildRequestHead(request: UpstreamRequest, hostField: string): s
   lastTarget = target
   lastHost = host
   lastLength = bodyLength
-  lastFields = [...headers]
+  lastFields = headers
   return lastHead
 }
 

@@ -95,8 +95,11 @@ const EMPTY: Buffer = Buffer.alloc(0)
  */
 export class ResponseParser {
   status = 0
-  /** name, value, … of the last head: names in lower case, no hop-by-hop fields. New each time. */
-  headers: string[] = []
+  /**
+   * name, value, … of the last head: names in lower case, no hop-by-hop fields. The parser does not
+   * change it later, nor may others: a head that comes again is the same array.
+   */
+  headers: readonly string[] = []
   /** Of the last head: bytes, 0 for none, -1 when only the end will tell. */
   bodyLength = 0
   /** The peer will keep the connection open after this answer, and its end is beyond doubt. */
@@ -133,6 +136,8 @@ export class ResponseParser {
   #saysKeepAlive = false
   /** Fields named by Connection; null as long as there are none. */
   #named: string[] | null = null
+  /** `headers` while it is made. */
+  #fields: string[] = []
   #lines = 0
   #pending = 0
   readonly #known: KnownLines
@@ -426,8 +431,8 @@ export class ResponseParser {
       this.#takeKnownHead(this.#known.facts as HeadFacts)
       return start + length
     }
-    const headers: string[] = []
-    this.headers = headers
+    this.#fields = []
+    this.headers = this.#fields
     this.#contentLength = -1
     this.#isChunked = false
     this.#saysClose = false
@@ -460,7 +465,7 @@ export class ResponseParser {
     this.#saysKeepAlive = facts.saysKeepAlive
     this.#named = facts.named
     this.idleHintMs = facts.idleHintMs
-    this.headers = facts.headers.slice()
+    this.headers = facts.headers
     this.#pending = 0
   }
 
@@ -533,7 +538,7 @@ export class ResponseParser {
       if (problem !== '') return this.#bad(problem)
       if (name.meaning !== CONTENT_LENGTH) return end
     }
-    lineFields[line] = this.headers.push(name.text, value) - 1
+    lineFields[line] = this.#fields.push(name.text, value) - 1
     return end
   }
 
@@ -645,7 +650,7 @@ export class ResponseParser {
       this.#known.hit()
       return
     }
-    const headers = this.headers
+    const headers = this.#fields
     const text = b.toString('latin1', start, end)
     for (let i = 0; i < this.#pending; i++) {
       const line = pendingLines[i] as number
@@ -664,7 +669,7 @@ export class ResponseParser {
       saysKeepAlive: this.#saysKeepAlive,
       named: this.#named,
       idleHintMs: this.idleHintMs,
-      headers: headers.slice(),
+      headers,
     }
     this.#known.learn(b, start, end, facts, this.#lines, lineMarks, lineNames, lineFields)
   }
@@ -672,17 +677,15 @@ export class ResponseParser {
   /** Fields that Connection names, and the length of a 204, which has none (RFC 9110 §8.6). */
   #dropFields(status: number): void {
     const headers = this.headers
-    let to = 0
-    for (let from = 0; from < headers.length; from += 2) {
-      const name = headers[from] as string
+    const left: string[] = []
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = headers[i] as string
       if (name === 'content-length') {
         if (status === 204) continue
       } else if (this.#named?.includes(name)) continue
-      headers[to] = name
-      headers[to + 1] = headers[from + 1] as string
-      to += 2
+      left.push(name, headers[i + 1] as string)
     }
-    headers.length = to
+    this.headers = left
   }
 }
 

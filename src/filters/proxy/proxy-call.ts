@@ -56,7 +56,7 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
     this.#startedMs = pool.timers.coarseMs
     this.method = request.method
     this.target = server.pathPrefix === '' ? request.target : server.pathPrefix + request.target
-    this.headers = request.headers.flat
+    this.headers = request.headers.lend()
     const { body } = request
     this.body = body === null ? null : body.whole
     const length = body === null ? 0 : body.length
@@ -100,16 +100,14 @@ export class ProxyCall implements UpstreamRequest, UpstreamHandler, BodySink, Bo
 
   // -- answer ------------------------------------------------------------------------------------
 
-  onHead(status: number, headers: string[], bodyLength: number): void {
+  onHead(status: number, headers: readonly string[], bodyLength: number): void {
     this.#headDone = true
     this.#status = status
     this.length = bodyLength
     const ex = this.#ex
     if (!ex.isLive(this.#ticket)) return
     const { response } = ex
-    const flat = response.headers.flat
-    if (flat.length === 0) response.headers.flat = headers
-    else flat.push(...headers)
+    response.headers.addAll(headers)
     response.status = status
     if (bodyLength !== 0) response.source = this
     const { afterHead } = this.#pool

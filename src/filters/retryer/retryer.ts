@@ -84,9 +84,9 @@ function save(ex: Exchange, policy: Policy): Saved {
     path: request.path,
     query: request.query,
     body: request.body,
-    requestFields: [...request.headers.flat],
+    requestFields: request.headers.lend(),
     status: response.status,
-    responseFields: [...response.headers.flat],
+    responseFields: response.headers.lend(),
   }
 }
 
@@ -95,12 +95,12 @@ function restore(ex: Exchange, saved: Saved): void {
   const { request, response } = ex
   response.discard()
   response.status = saved.status
-  response.headers.flat.push(...saved.responseFields)
+  response.headers.share(saved.responseFields)
   request.method = saved.method
   request.path = saved.path
   request.query = saved.query
   request.body = saved.body
-  request.headers.flat = [...saved.requestFields]
+  request.headers.share(saved.requestFields)
 }
 
 export const create = (spec: Spec, context: FilterContext): WrappingFilter =>

@@ -11,8 +11,6 @@ interface Rule {
   readonly timeoutMs: number
 }
 
-const NO_FIELDS: readonly string[] = Object.freeze([])
-
 /** An inside that runs against the clock. */
 class Run {
   readonly ex: Exchange
@@ -23,10 +21,9 @@ class Run {
   isLate = false
 
   constructor(ex: Exchange, scope: Scope) {
-    const { flat } = ex.response.headers
     this.ex = ex
     this.scope = scope
-    this.responseFields = flat.length === 0 ? NO_FIELDS : [...flat]
+    this.responseFields = ex.response.headers.lend()
     this.timer = new WheelTimer<Run>(this, timeIsUp)
   }
 }
@@ -68,7 +65,7 @@ class TimeLimiter implements WrappingFilter {
     const { response } = ex
     response.discard()
     response.status = 408
-    response.headers.flat.push(...run.responseFields)
+    response.headers.share(run.responseFields)
     response.headers.set('x-eg-time-limiter', 'timed-out')
     return TIMEOUT
   }
