@@ -350,7 +350,17 @@ it.each<[line: string, want: string[]]>([
     '__complete -- ',
     [
       ...['create', 'apply', 'get', 'describe', 'delete', 'edit'],
-      ...['object', 'member', 'health', 'api', 'apis', 'api-resources', 'config', 'completion'],
+      ...[
+        'object',
+        'member',
+        'health',
+        'api',
+        'apis',
+        'api-resources',
+        'config',
+        'bench',
+        'completion',
+      ],
     ],
   ],
   ['__complete -- get h', ['httppipeline', 'httpserver']],

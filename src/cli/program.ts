@@ -91,6 +91,12 @@ export const FAMILIES: readonly Family[] = [
     load: async () => (await import('./config.js')).config,
   },
   {
+    name: 'bench',
+    aliases: [],
+    summary: 'measure this gateway beside others',
+    load: async () => (await import('./bench.js')).bench,
+  },
+  {
     name: 'completion',
     aliases: [],
     summary: 'print a script that completes egctl commands',
