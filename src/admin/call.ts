@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { ActorRef } from '../actor/actor.js'
 import { GatewayError } from '../lib/errors.js'
 import { suggest } from '../lib/suggest.js'
-import type { Dialect, ToCoordinator } from '../protocol/coordinator.js'
+import type { ToCoordinator } from '../protocol/coordinator.js'
 import type { ConfigVersion } from '../protocol/version.js'
+import type { Dialect } from '../spec/document.js'
 import type { Catalogue } from './catalogue.js'
 
 /** What handlers work with beside the request. */
@@ -77,13 +78,17 @@ export const EMPTY: Body = Object.freeze({ type: 'none' })
 /** Query parameters; each handler names those it knows, and others are refused. */
 export class Query {
   readonly #params: URLSearchParams
+  readonly #everywhere: readonly string[]
 
-  constructor(search: string) {
+  /** `everywhere`: parameters that every handler takes. */
+  constructor(search: string, everywhere: readonly string[] = []) {
     this.#params = new URLSearchParams(search)
+    this.#everywhere = everywhere
   }
 
   /** Throws REQUEST_INVALID for a parameter that is not in `known` or comes twice. */
-  expectOnly(...known: readonly string[]): void {
+  expectOnly(...names: readonly string[]): void {
+    const known = [...names, ...this.#everywhere]
     for (const name of new Set(this.#params.keys())) {
       if (!known.includes(name)) {
         const near = suggest(name, known)
@@ -99,6 +104,15 @@ export class Query {
   /** The value of a parameter, or null when it is not there. */
   get(name: string): string | null {
     return this.#params.get(name)
+  }
+
+  /** One of `choices`, or null when it is not there. */
+  choice<const C extends string>(name: string, choices: readonly C[]): C | null {
+    const value = this.#params.get(name)
+    const found = choices.find((each) => each === value)
+    if (value === null || found !== undefined) return found ?? null
+    const message = `query parameter ${name}: expected ${choices.join(' or ')}`
+    throw new GatewayError('REQUEST_INVALID', message)
   }
 
   /** `?name` and `?name=true` are true; `?name=false` and nothing are false. */

@@ -1,4 +1,4 @@
-import type { Dialect } from '../protocol/coordinator.js'
+import type { Dialect } from '../spec/document.js'
 
 /** What the admin API tells about one kind of object. */
 export interface ObjectKindInfo {

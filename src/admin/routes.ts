@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Dialect } from '../protocol/coordinator.js'
+import type { Dialect } from '../spec/document.js'
 import type { ApiEntry, Format, Handler } from './call.js'
 import { wantsJson } from './headers.js'
 

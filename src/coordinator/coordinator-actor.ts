@@ -368,13 +368,13 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       reply.fail(new GatewayError(validity.code, validity.message))
       return
     }
-    const { name, kind, spec } = validity
+    const { name, kind, dialect, spec } = validity
     if (put.name !== null && put.name !== name) {
       const detail = { url: put.name, spec: name }
       reply.fail(new GatewayError('NAME_MISMATCH', 'inconsistent name in url and spec ', detail))
       return
     }
-    const { mode, text, dialect, ifMatch, requestId } = put
+    const { mode, text, ifMatch, requestId } = put
     const write: Write = { type: 'put', mode, name, kind, text, spec, dialect, ifMatch, requestId }
     const warnings = [...validity.warnings, ...this.#missing(validity.references)]
     if (put.dryRun) this.#read('linearizable', () => this.#dryRun(write, warnings, reply))

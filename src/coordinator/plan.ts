@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib'
 import { GatewayError } from '../lib/errors.js'
-import type { Dialect, PutMode } from '../protocol/coordinator.js'
+import type { PutMode } from '../protocol/coordinator.js'
 import type { ConfigVersion } from '../protocol/version.js'
+import type { Dialect } from '../spec/document.js'
 import type { Compare, Limits, Op } from '../store/contract.js'
 import {
   encodeFrame,

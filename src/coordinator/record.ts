@@ -1,8 +1,8 @@
 import { Packr } from 'msgpackr'
 import { assert } from '../lib/assert.js'
-import type { Dialect } from '../protocol/coordinator.js'
 import type { ConfigVersion } from '../protocol/version.js'
 import type { ObjectFrame } from '../protocol/worker.js'
+import type { Dialect } from '../spec/document.js'
 
 // No record structures: what is stored must be readable without anything that came before it.
 const packr = new Packr({ useRecords: false, copyBuffers: true })

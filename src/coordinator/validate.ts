@@ -1,6 +1,6 @@
 import { objectKinds } from '../kinds/registry.js'
 import type { ObjectReference } from '../objects/contract.js'
-import type { Dialect } from '../protocol/coordinator.js'
+import type { Dialect } from '../spec/document.js'
 import { decodeDocument, formatProblems } from '../spec/document.js'
 import { encodeSpec } from './record.js'
 
@@ -20,6 +20,7 @@ export type Validity =
       readonly ok: true
       readonly name: string
       readonly kind: string
+      readonly dialect: Dialect
       /** Packed: the coordinator stores and forwards it, and never looks inside. */
       readonly spec: Uint8Array
       readonly references: readonly ObjectReference[]
@@ -40,11 +41,12 @@ export function validate(input: ValidateInput): Validity {
   if (!decoded.ok) {
     return { ok: false, code: decoded.code, message: formatProblems(decoded.problems) }
   }
-  const { name, kind, spec } = decoded.object
+  const { name, kind, dialect: found, spec } = decoded.object
   return {
     ok: true,
     name,
     kind,
+    dialect: found,
     spec: encodeSpec(spec),
     references: objectKinds.get(kind)?.references?.(spec) ?? [],
     warnings: decoded.warnings.map((warning) => formatProblems([warning])),

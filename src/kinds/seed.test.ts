@@ -105,6 +105,7 @@ it('takes the pipeline of the README', () => {
     object: {
       kind: 'HTTPPipeline',
       name: 'pipeline-demo',
+      dialect: 'v1',
       spec: {
         flow: [{ filter: 'proxy', jumpIf: {} }],
         filters: [{ name: 'proxy', kind: 'Proxy', spec: PROXY_SPEC }],
@@ -120,6 +121,7 @@ it('takes the pipeline with more filters', () => {
     object: {
       kind: 'HTTPPipeline',
       name: 'pipeline-demo',
+      dialect: 'v1',
       spec: {
         flow: [
           { filter: 'validator', jumpIf: { invalid: 'END' } },

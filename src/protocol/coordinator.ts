@@ -1,8 +1,6 @@
 import type { Asks } from '../actor/actor.js'
+import type { Dialect } from '../spec/document.js'
 import type { ConfigVersion } from './version.js'
-
-/** Which generation of Easegress a document speaks: 1.0, or the current one. */
-export type Dialect = 'v1' | 'v2'
 
 /** An object as the registry holds it. */
 export interface StoredObject {

@@ -81,6 +81,7 @@ it('decodes a document to kind, name and spec, frozen throughout', () => {
     object: {
       kind: 'HTTPPipeline',
       name: 'demo',
+      dialect: 'v1',
       spec: {
         flow: [
           { filter: 'retry', jumpIf: {} },
@@ -341,4 +342,24 @@ it('decodes a pipeline of 4 KB in well under 10 ms', () => {
   })
   // The best of them: the machine may be busy with other things.
   expect(Math.min(...times)).toBeLessThan(10)
+})
+
+it('version says the dialect, also of what came back over v2', () => {
+  const text = (version: string): string =>
+    `name: a\nkind: Both\nversion: ${version}\nlabels: {a: b}\ncreatedAt: now\nport: 1\n`
+  const kinds = new Map([
+    [
+      'Both',
+      {
+        spec: s.object({ port: s.integer({ doc: '' }) }),
+        specV2: s.object({ port: s.integer({ doc: '', max: 0 }) }),
+      },
+    ],
+  ])
+  for (const dialect of ['v1', 'v2'] as const) {
+    const v1 = decodeDocument(text('easegress.megaease.com/v1'), kinds, { dialect })
+    expect(v1).toMatchObject({ ok: true, object: { dialect: 'v1', spec: { port: 1 } } })
+    const v2 = decodeDocument(text('easegress.megaease.com/v2'), kinds, { dialect })
+    expect(v2).toMatchObject({ ok: false, problems: [{ path: 'port' }] })
+  }
 })

@@ -18,6 +18,9 @@ export type Dialect = 'v1' | 'v2'
 /** What the `version` of an object says that is written in v2. */
 export const VERSION_V2 = 'easegress.megaease.com/v2'
 
+/** The same of v1; Easegress 1.0 has none, but an object that was read over v2 may come back. */
+export const VERSION_V1 = 'easegress.megaease.com/v1'
+
 export interface KindSchemas {
   /** Describes an object: all fields but `name` and `kind`, and the metadata of v2. */
   readonly spec: Schema<unknown>
@@ -38,7 +41,7 @@ export const METADATA_V2 = {
 
 export interface DocumentOptions extends DecodeOptions, YamlOptions {
   /**
-   * In which dialect the text is written unless it says otherwise: its `version` is VERSION_V2, or
+   * In which dialect the text is written unless it says otherwise: its `version` is one of ours, or
    * (of a kind that differs) it has fields that only v2 has. Default v1.
    */
   readonly dialect?: Dialect
@@ -48,6 +51,8 @@ export interface DocumentOptions extends DecodeOptions, YamlOptions {
 export interface DecodedObject {
   readonly kind: string
   readonly name: string
+  /** In which it turned out to be written. */
+  readonly dialect: Dialect
   /** What the kind's schema decodes to. */
   readonly spec: unknown
 }
@@ -101,9 +106,10 @@ function decodeValue(
   }
   const { name, kind, ...own } = value as Record<string, unknown>
   const known = typeof kind === 'string' ? kinds.get(kind) : undefined
-  const isV2 = dialectOf(own, known, options) === 'v2'
+  const dialect = dialectOf(own, known, options)
+  const isV2 = dialect === 'v2'
   const asides: Record<string, unknown> = {}
-  if (isV2) {
+  if (isV2 || own['version'] === VERSION_V1) {
     for (const field of Object.keys(METADATA_V2)) {
       asides[field] = own[field]
       delete own[field]
@@ -118,8 +124,13 @@ function decodeValue(
   const spec = decode((isV2 ? known.specV2 : undefined) ?? known.spec, own, options)
   if (!spec.ok) problems.push(...spec.problems)
   if (!head.ok || !spec.ok) return { ok: false, problems }
-  const object = Object.freeze({ kind: head.value.kind, name: head.value.name, spec: spec.value })
-  return { ok: true, value: object, warnings: spec.warnings }
+  const object = {
+    kind: head.value.kind,
+    name: head.value.name,
+    dialect,
+    spec: spec.value,
+  }
+  return { ok: true, value: Object.freeze(object), warnings: spec.warnings }
 }
 
 const HEAD = object({
@@ -136,6 +147,7 @@ function dialectOf(
   kind: KindSchemas | undefined,
   options: DocumentOptions,
 ): Dialect {
+  if (fields['version'] === VERSION_V1 && kind?.isV2Only !== true) return 'v1'
   if (options.dialect === 'v2' || fields['version'] === VERSION_V2) return 'v2'
   return kind?.isV2Only === true || kind?.looksLikeV2?.(fields) === true ? 'v2' : 'v1'
 }

@@ -409,5 +409,6 @@ function judge(input: unknown): Validity {
   const { text } = input as ValidateInput
   const demo = JSON.parse(text) as Demo
   const { name, kind } = demo
-  return { ok: true, name, kind, spec: encodeSpec(demo), references: [], warnings: [] }
+  const spec = encodeSpec(demo)
+  return { ok: true, name, kind, dialect: 'v1', spec, references: [], warnings: [] }
 }
