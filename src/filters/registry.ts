@@ -8,6 +8,7 @@ import { mock } from './mock/kind.js'
 import { oidcAdaptor } from './oidc-adaptor/kind.js'
 import { opaFilter } from './opa-filter/kind.js'
 import { proxy } from './proxy/kind.js'
+import { proxyV2 } from './proxy/kind-v2.js'
 import { rateLimiter } from './rate-limiter/kind.js'
 import { remoteFilter } from './remote-filter/kind.js'
 import { requestAdaptor } from './request-adaptor/kind.js'
@@ -41,6 +42,7 @@ const KINDS_V2: readonly AnyFilterKind[] = [
   mock,
   oidcAdaptor,
   opaFilter,
+  proxyV2,
   rateLimiter,
   validator,
 ]

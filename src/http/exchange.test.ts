@@ -28,6 +28,9 @@ class RecordingEngine implements Engine {
   failed(_ex: Exchange, thrown: unknown): void {
     this.log.push(`failed ${String(thrown)}`)
   }
+  endWith(): void {
+    this.log.push('endWith')
+  }
   aborted(): void {
     this.log.push('aborted')
   }

@@ -33,6 +33,8 @@ export interface Engine {
   advance(ex: Exchange, code: number): void
   /** Gives up the inside of an open scope and goes on in its `leave`. */
   interrupt(ex: Exchange, scope: Scope): void
+  /** Ends the flow with an answer of the engine's own: its status, and text unless that is empty. */
+  endWith(ex: Exchange, status: number, message: string): void
   /** Something threw on behalf of `ex`. */
   failed(ex: Exchange, thrown: unknown): void
   /** The client is gone. */
@@ -121,6 +123,8 @@ export class Exchange {
   namespace = DEFAULT
   /** All namespaces used so far, DEFAULT first; null until a flow uses a second one. */
   pairs: MessagePair[] | null = null
+  /** Largest request body the server lets through, in bytes; 0: it sets no bound (v1, and streams). */
+  requestBodyMax = 0
   /** What filters of a v2 flow left for templates under `.data`; null until one does. */
   data: Map<string, unknown> | null = null
   state: ExchangeState = RUNNING
@@ -157,6 +161,7 @@ export class Exchange {
   resumedWith: number = SUSPENDED
   #ticket = 0
   #realIp: string | null = null
+  #peer: string | null = null
 
   /** Makes the object ready for another request. Old tickets stay dead. */
   reset(): void {
@@ -165,6 +170,7 @@ export class Exchange {
     // The engine left all other namespaces when the flow ended.
     this.namespace = DEFAULT
     this.pairs = null
+    this.requestBodyMax = 0
     this.data = null
     this.state = RUNNING
     this.responder = null
@@ -186,6 +192,7 @@ export class Exchange {
     this.resumedWith = SUSPENDED
     this.#ticket += 1
     this.#realIp = null
+    this.#peer = null
   }
 
   /** Makes `namespace` the active one: what `request` and `response` are from now on. */
@@ -348,10 +355,15 @@ export class Exchange {
   /** See `real-ip.ts`. Fixed at the first call: later changes of the fields do not alter it. */
   get realIp(): string {
     if (this.#realIp === null) {
-      const peer = this.responder === null ? '' : this.responder.peerAddress()
       const request = this.pairs === null ? this.request : (this.pairs[0] as MessagePair).request
-      this.#realIp = realIp(request.headers, peer)
+      this.#realIp = realIp(request.headers, this.peer)
     }
     return this.#realIp
+  }
+
+  /** The address at the other end of the connection; to be had only while that is there. */
+  get peer(): string {
+    this.#peer ??= this.responder === null ? '' : this.responder.peerAddress()
+    return this.#peer
   }
 }

@@ -147,7 +147,12 @@ it('takes the pipeline with more filters', () => {
 })
 
 it('tells the admin API what kinds there are', () => {
-  expect(catalogue.objectKinds()).toEqual(['HTTPPipeline', 'HTTPServer', 'Pipeline'])
+  expect(catalogue.objectKinds()).toEqual([
+    'GlobalFilter',
+    'HTTPPipeline',
+    'HTTPServer',
+    'Pipeline',
+  ])
   expect(catalogue.filterKinds('v1')).toEqual([...filterKinds.keys()].sort())
   expect(catalogue.filterKind('Nothing', 'v1')).toBeNull()
   expect(catalogue.filterKind('Mock', 'v1')).toMatchObject({

@@ -23,6 +23,8 @@ export interface WorkerEnv {
   readonly trafficHost: string
   /** Counters of servers by name, for their status. */
   readonly topPaths: Map<string, TopPathSource>
+  /** Writes a line of the access log; null when that is off. */
+  readonly accessLine: ((line: string) => void) | null
   /** Writes the access-log line of a finished exchange; null when that log is off. */
   readonly accessLog: ((ex: Exchange, status: number, durationMs: number) => void) | null
   /** Node-wide words of a key that `shared(spec)` named. */

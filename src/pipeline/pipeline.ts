@@ -55,6 +55,14 @@ const HANDLE = 0
 const LEAVE = 1
 const COLLECT = 2
 
+/** A part of a flow that was put together of several, by index of its first node. */
+export interface Stage {
+  readonly from: number
+  /** Where the flow goes on when the stage is through, or has ended early: a node, or END. */
+  readonly onEnd: number
+  readonly onEarly: number
+}
+
 /** What v1 pipelines do not have. */
 export interface PipelineOptions {
   /** There is no answer until a filter makes one; without, the client gets a 503. */
@@ -62,6 +70,10 @@ export interface PipelineOptions {
   readonly data?: Readonly<Record<string, unknown>>
   /** All filters to be closed in the end; those of the nodes unless given. */
   readonly filters?: readonly (Filter | WrappingFilter)[]
+  /** In order; and where the flow begins. */
+  readonly stages?: { readonly start: number; readonly list: readonly Stage[] }
+  /** Pipelines whose nodes these are: pinned as long as an exchange is inside. */
+  readonly parts?: readonly Pipeline[]
 }
 
 /**
@@ -77,6 +89,9 @@ export class Pipeline implements Engine, Flow {
   readonly #log: Logger
   readonly #startsEmpty: boolean
   readonly #filters: readonly (Filter | WrappingFilter)[]
+  readonly #stages: readonly Stage[] | null
+  readonly #first: number
+  readonly #parts: readonly Pipeline[] | null
   #pins = 0
   #retired = false
 
@@ -84,13 +99,16 @@ export class Pipeline implements Engine, Flow {
     name: string,
     nodes: readonly Node[],
     log: Logger,
-    { startsEmpty = false, data, filters }: PipelineOptions = {},
+    { startsEmpty = false, data, filters, stages, parts }: PipelineOptions = {},
   ) {
     this.name = name
     this.nodes = nodes
     this.data = data ?? null
     this.#log = log
     this.#startsEmpty = startsEmpty
+    this.#stages = stages === undefined ? null : stages.list
+    this.#first = stages === undefined ? (nodes.length === 0 ? END : 0) : stages.start
+    this.#parts = parts ?? null
     this.#filters =
       filters ?? nodes.map((node) => (node.filter ?? node.wrapping) as Filter | WrappingFilter)
   }
@@ -105,7 +123,13 @@ export class Pipeline implements Engine, Flow {
     ex.engine = this
     ex.pc = 0
     if (this.#startsEmpty) ex.response.status = 0
-    this.#guarded(ex, this.nodes.length === 0 ? END : 0)
+    if (this.#parts !== null) for (const part of this.#parts) part.#pins += 1
+    this.#guarded(ex, this.#first)
+  }
+
+  /** Whether there is no answer in it before a filter makes one. */
+  get startsEmpty(): boolean {
+    return this.#startsEmpty
   }
 
   /**
@@ -126,6 +150,7 @@ export class Pipeline implements Engine, Flow {
 
   /** The exchange is over. */
   unpin(): void {
+    if (this.#parts !== null) for (const part of this.#parts) part.unpin()
     this.#pins -= 1
     if (this.#retired && this.#pins === 0) this.#closeFilters()
   }
@@ -232,7 +257,8 @@ export class Pipeline implements Engine, Flow {
     ex.pc = at
     if (node.namespace !== ex.namespace) ex.useNamespace(node.namespace)
     if (node.requestBodyBytes !== 0 && node.needsRequestBody?.(ex) !== false) {
-      if (this.#collectRequest(ex, node.requestBodyBytes)) return AWAY
+      const bytesMax = Math.max(node.requestBodyBytes, ex.requestBodyMax)
+      if (this.#collectRequest(ex, bytesMax)) return AWAY
     }
     if (node.responseBodyBytes !== 0) {
       if (this.#collectResponse(ex, node.responseBodyBytes, COLLECT, OK)) return AWAY
@@ -291,9 +317,24 @@ export class Pipeline implements Engine, Flow {
   /** The flow reached its end (`how`: END, EARLY or STOP): innermost scope first. */
   #leaveScopes(ex: Exchange, how: number): number {
     const { scopes } = ex
-    // Asked first: an index of -1 is looked up by name, in the runtime.
-    if (scopes.length === 0) return FINISHED
-    const scope = scopes[scopes.length - 1] as Scope
+    // Length first: an index of -1 is looked up by name, in the runtime.
+    const scope = scopes.length === 0 ? null : (scopes[scopes.length - 1] as Scope)
+    if (this.#stages !== null && how !== OVER) return this.#leaveStage(ex, scope, how)
+    return scope === null ? FINISHED : this.#leaveScope(ex, scope, how)
+  }
+
+  /** Scopes of the stage first; those of stages before enclose what follows, and stay open. */
+  #leaveStage(ex: Exchange, scope: Scope | null, how: number): number {
+    const stages = this.#stages as readonly Stage[]
+    let at = stages.length - 1
+    while (at > 0 && (stages[at] as Stage).from > ex.pc) at -= 1
+    const stage = stages[at] as Stage
+    if (scope !== null && scope.node >= stage.from) return this.#leaveScope(ex, scope, how)
+    const next = how === END ? stage.onEnd : stage.onEarly
+    return next === END ? OVER : next
+  }
+
+  #leaveScope(ex: Exchange, scope: Scope, how: number): number {
     scope.outcome = how
     ex.pc = scope.node
     ex.phase = LEAVE
@@ -306,7 +347,7 @@ export class Pipeline implements Engine, Flow {
     const node = this.nodes[scope.node] as Node
     if (code === RERUN) {
       scope.attempt += 1
-      return scope.node + 1 < this.nodes.length ? scope.node + 1 : END
+      return node.jump[OK] as number
     }
     if (node.after !== null && this.#capture(ex, node.after, LEAVE, code)) return AWAY
     ex.scopes.pop()
@@ -359,11 +400,11 @@ export class Pipeline implements Engine, Flow {
     this.#guarded(ex, STOP)
   }
 
-  /** Ends the flow with an answer of the engine's own; no scope is asked. */
+  /** Ends the flow with an answer of the engine's own, without a body if need be; no scope is asked. */
   endWith(ex: Exchange, status: number, message: string): void {
     ex.leaveNamespaces()
-    ex.respond(status, Buffer.from(message))
-    ex.response.headers.set('content-type', 'text/plain; charset=utf-8')
+    ex.respond(status, message === '' ? null : Buffer.from(message))
+    if (message !== '') ex.response.headers.set('content-type', 'text/plain; charset=utf-8')
     this.#abandonAll(ex, status)
     this.#finish(ex)
   }
@@ -437,6 +478,8 @@ export class Pipeline implements Engine, Flow {
 /** The exchange waits, or is over: either way not ours to go on with. */
 const AWAY = -3
 const FINISHED = -4
+/** As END, of the last of several stages. */
+const OVER = -6
 
 class RequestCollecting implements Collector, Cancellable {
   readonly #ex: Exchange

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { isFailure, type RetryPolicy, retryWaitMs } from './retry.js'
+import { type BackOff, type FailurePolicy, isFailure, retryWaitMs } from './retry.js'
+
+type RetryPolicy = BackOff & FailurePolicy
 
 const policy = (over: Partial<RetryPolicy> = {}): RetryPolicy => ({
   waitDuration: 100,

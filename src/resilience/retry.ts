@@ -8,7 +8,9 @@ export interface FailurePolicy {
   readonly failureStatusCodes: readonly number[]
 }
 
-export interface RetryPolicy extends FailurePolicy {
+/** How long to wait between runs. */
+export interface BackOff {
+  /** Before the second run, in ms. */
   readonly waitDuration: number
   readonly backOffPolicy: 'random' | 'exponential'
   readonly randomizationFactor: number
@@ -24,7 +26,7 @@ export function isFailure(policy: FailurePolicy, status: number): boolean {
  * randomization factor's share below and above the base, which grows by half with each run when
  * the policy is exponential.
  */
-export function retryWaitMs(policy: RetryPolicy, attempt: number, random: number): number {
+export function retryWaitMs(policy: BackOff, attempt: number, random: number): number {
   const growth = policy.backOffPolicy === 'exponential' ? GROWTH ** (attempt - 1) : 1
   const baseMs = policy.waitDuration * growth
   const spreadMs = baseMs * policy.randomizationFactor

@@ -12,13 +12,15 @@ export interface Balancer {
 }
 
 /** Wire names of the policies; `cookieHash` is of v2 alone. */
-export type BalancePolicy =
-  | 'roundRobin'
-  | 'random'
-  | 'weightedRandom'
-  | 'ipHash'
-  | 'headerHash'
-  | 'cookieHash'
+export const BALANCE_POLICIES = [
+  'roundRobin',
+  'random',
+  'weightedRandom',
+  'ipHash',
+  'headerHash',
+  'cookieHash',
+] as const
+export type BalancePolicy = (typeof BALANCE_POLICIES)[number]
 
 export interface BalanceOptions {
   readonly policy: BalancePolicy

@@ -12,6 +12,8 @@ export interface FetchRequest {
   readonly method: string
   /** Path and query as on the request line. */
   readonly target: string
+  /** Value of the Host field; the server's own without. */
+  readonly host?: string
   /** name, value, … with names in lower case. */
   readonly headers: readonly string[]
   readonly body: Uint8Array | null
@@ -44,7 +46,7 @@ const NOTHING = Buffer.alloc(0)
 export class Fetch implements UpstreamRequest, UpstreamHandler {
   readonly method: string
   readonly target: string
-  readonly host = ''
+  readonly host: string
   readonly headers: readonly string[]
   readonly bodyLength: number
   readonly body: Uint8Array | null
@@ -73,6 +75,7 @@ export class Fetch implements UpstreamRequest, UpstreamHandler {
     done: (outcome: FetchOutcome) => void,
   ) {
     this.method = request.method
+    this.host = request.host ?? ''
     this.target = request.target
     this.headers = request.headers
     this.body = request.body

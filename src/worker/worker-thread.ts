@@ -145,6 +145,7 @@ export class WorkerThread implements Actor<RootToWorker> {
       sockets: this.#sockets,
       trafficHost: this.#data.trafficHost,
       topPaths,
+      accessLine: accessLog === null ? null : (line) => accessLog.write(line),
       accessLog:
         accessLog === null
           ? null

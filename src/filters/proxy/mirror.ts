@@ -2,7 +2,7 @@ import type { BodySink, BodySource } from '../../http/body.js'
 import type { Exchange } from '../../http/exchange.js'
 import { WheelTimer } from '../../lib/timer-wheel.js'
 import type { UpstreamCall, UpstreamHandler, UpstreamRequest } from '../../upstream/contract.js'
-import type { Pool, PoolServer } from './pool.js'
+import type { MirrorPool, MirrorServer } from './mirror-pool.js'
 import { COPIES_MAX } from './pool-spec.js'
 
 /** What a copy may lag behind its request, in bytes of body; then it is given up. */
@@ -21,11 +21,11 @@ const BROKEN_OFF = 499
  * its copy: one that cannot keep up is given up and counted as a 503 of the mirror pool.
  */
 export class Mirror {
-  readonly pool: Pool
+  readonly pool: MirrorPool
   readonly #copiesMax: number
   #copies = 0
 
-  constructor(pool: Pool, copiesMax = COPIES_MAX) {
+  constructor(pool: MirrorPool, copiesMax = COPIES_MAX) {
     this.pool = pool
     this.#copiesMax = copiesMax
   }
@@ -42,10 +42,15 @@ export class Mirror {
       return
     }
     const { request } = ex
+    const server = this.pool.pick(ex)
+    if (server === null) {
+      this.pool.stats.record(DROPPED, 0, 0, 0)
+      return
+    }
     const { body } = request
     const source = body === null ? null : body.take()
     const streamed = source === null ? 0 : source.length
-    const copy = new MirrorCopy(this, request, this.pool.pick(ex), streamed)
+    const copy = new MirrorCopy(this, request, server, streamed)
     this.#copies += 1
     if (body !== null && source !== null) body.source = new Tee(source, copy)
     copy.start()
@@ -61,12 +66,12 @@ export class Mirror {
 class MirrorCopy implements UpstreamRequest, UpstreamHandler {
   readonly method: string
   readonly target: string
-  readonly host = ''
+  readonly host: string
   readonly headers: readonly string[]
   readonly bodyLength: number
   readonly body: Uint8Array | null
   readonly #mirror: Mirror
-  readonly #server: PoolServer
+  readonly #server: MirrorServer
   readonly #startedMs: number
   #call: UpstreamCall | null = null
   #hasEnded = false
@@ -83,13 +88,19 @@ class MirrorCopy implements UpstreamRequest, UpstreamHandler {
   #deadline: WheelTimer | null = null
 
   /** `streamed`: length of a body that is to come by {@link data}; 0 for none, -1 if unknown. */
-  constructor(mirror: Mirror, request: Exchange['request'], server: PoolServer, streamed: number) {
+  constructor(
+    mirror: Mirror,
+    request: Exchange['request'],
+    server: MirrorServer,
+    streamed: number,
+  ) {
     this.#mirror = mirror
     this.#server = server
     this.#startedMs = mirror.pool.timers.coarseMs
     this.method = request.method
+    this.host = server.keepsHost === true ? request.host : ''
     this.target = server.pathPrefix + request.target
-    this.headers = request.headers.flat
+    this.headers = request.headers.lend()
     this.body = request.body === null ? null : request.body.whole
     this.bodyLength = this.body !== null ? this.body.byteLength : streamed
     this.#isSent = streamed === 0

@@ -17,6 +17,13 @@ import {
 import { parseServerUrl } from '../../upstream/server-url.js'
 import { stringMatch, urlRuleFields } from '../fields.js'
 
+/** What a back end's URL must not have, whatever is valid in others. */
+export function serverUrlProblems(spec: { readonly url: string }): SpecProblem[] {
+  if (parseServerUrl(spec.url) !== null) return []
+  const message = 'expected no user, query or fragment in the URL of a back end, and no port 0'
+  return [{ path: ['url'], message }]
+}
+
 const server = checked(
   object({
     url: url({ doc: 'Where it listens: scheme://host[:port][/prefix].' }),
@@ -28,15 +35,7 @@ const server = checked(
       default: 0,
     }),
   }),
-  (spec): SpecProblem[] =>
-    parseServerUrl(spec.url) === null
-      ? [
-          {
-            path: ['url'],
-            message: 'expected no user, query or fragment in the URL of a back end, and no port 0',
-          },
-        ]
-      : [],
+  serverUrlProblems,
 )
 
 const loadBalance = checked(
@@ -96,7 +95,7 @@ const filter = checked(filterFields, (spec): SpecProblem[] => {
   return [{ path: [], message: 'expected either headers or probability' }]
 })
 
-const memoryCache = object(
+export const memoryCache = object(
   {
     expiration: duration({ doc: 'How long an answer is kept.', min: '1ms' }),
     maxEntryBytes: integer({ doc: 'Largest body that is kept.', min: 1, max: 4_294_967_295 }),

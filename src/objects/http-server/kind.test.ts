@@ -164,7 +164,7 @@ rules:
   - {path: /a, backend: a}
   - {path: /b, backend: b, headers: [{key: x, values: [y], backend: c}]}
 `)
-  const kinds = ['HTTPPipeline']
+  const kinds = ['HTTPPipeline', 'Pipeline']
   expect(httpServer.references?.(spec)).toEqual([
     { path: ['rules', 0, 'paths', 0, 'backend'], name: 'a', kinds },
     { path: ['rules', 0, 'paths', 1, 'backend'], name: 'b', kinds },

@@ -1,3 +1,5 @@
+import { NO_POLICIES } from '../../filters/policies/kinds.js'
+import { filterKindsV2 } from '../../filters/registry.js'
 import {
   anything,
   base64,
@@ -6,7 +8,6 @@ import {
   duration,
   httpMethod,
   integer,
-  ipCidr,
   list,
   object,
   regexp,
@@ -14,31 +15,12 @@ import {
   type SpecProblem,
   string,
 } from '../../spec/schema.js'
-import { defineObjectKind } from '../contract.js'
+import { defineObjectKind, type ObjectReference, type SharedKeys } from '../contract.js'
+import { filterKeys } from '../filter-keys.js'
+import { ipFilter, rootedPath } from './fields.js'
 import { connectionsKey, statsKey } from './keys.js'
-
-const rootedPath = { pattern: /^\//, expected: 'a path that starts with "/"' }
-
-const ipFilter = (doc: string) =>
-  object(
-    {
-      blockByDefault: boolean({
-        doc: 'Verdict on addresses that neither list, or both, contain.',
-        default: false,
-      }),
-      allowIPs: list(ipCidr({ doc: '' }), {
-        doc: 'Addresses or CIDR blocks to let in.',
-        unique: true,
-        default: [],
-      }),
-      blockIPs: list(ipCidr({ doc: '' }), {
-        doc: 'Addresses or CIDR blocks to keep out.',
-        unique: true,
-        default: [],
-      }),
-    },
-    { doc, optional: true },
-  )
+import { looksLikeV2, type SpecV2, specV2 } from './kind-v2.js'
+import { ownPipelines } from './own-pipelines.js'
 
 const header = checked(
   object({
@@ -139,32 +121,25 @@ const spec = checked(
       })),
 )
 
-export type Spec = SpecOf<typeof spec>
+export type SpecV1 = SpecOf<typeof spec>
+/** Decoded, of either dialect. */
+export type Spec = SpecV1 | SpecV2
+
+/** A spec says by its fields of which dialect it is, so what is stored stays what it was. */
+export const isV2 = (server: Spec): server is SpecV2 => 'routerKind' in server
 
 export const httpServer = defineObjectKind<Spec>({
   kind: 'HTTPServer',
   category: 'gate',
   summary: 'Listens for HTTP and routes requests to pipelines.',
   spec,
-  references: (server) =>
-    server.rules.flatMap((each, r) =>
-      each.paths.flatMap((entry, p) => {
-        const at = ['rules', r, 'paths', p]
-        return [
-          { path: [...at, 'backend'], name: entry.backend, kinds: ['HTTPPipeline'] },
-          ...entry.headers.map((one, h) => ({
-            path: [...at, 'headers', h, 'backend'],
-            name: one.backend,
-            kinds: ['HTTPPipeline'],
-          })),
-        ]
-      }),
-    ),
-  shared: (server, name) => ({
-    words: [],
-    caps: [connectionsKey(server.port)],
-    stats: [statsKey(name)],
-  }),
+  specV2,
+  looksLikeV2,
+  references: (server) => (isV2(server) ? referencesV2(server) : referencesV1(server)),
+  shared: (server, name) => {
+    const own = { words: [], caps: [connectionsKey(server.port)], stats: [statsKey(name)] }
+    return isV2(server) ? withPools(own, server, name) : own
+  },
   status: (_server, name, view) => {
     const state = view.listener?.state ?? 'nil'
     const error = view.listener?.error || view.failure
@@ -176,5 +151,52 @@ export const httpServer = defineObjectKind<Spec>({
       topN: view.topPaths,
     }
   },
-  load: async () => (await import('./http-server.js')).httpServerModule,
+  load: async (server) =>
+    isV2(server)
+      ? (await import('./http-server-v2.js')).moduleFor(server)
+      : (await import('./http-server.js')).httpServerModule,
 })
+
+function referencesV1(server: SpecV1): ObjectReference[] {
+  return server.rules.flatMap((each, r) =>
+    each.paths.flatMap((entry, p) => {
+      const at = ['rules', r, 'paths', p]
+      return [
+        { path: [...at, 'backend'], name: entry.backend, kinds: PIPELINES },
+        ...entry.headers.map((one, h) => ({
+          path: [...at, 'headers', h, 'backend'],
+          name: one.backend,
+          kinds: PIPELINES,
+        })),
+      ]
+    }),
+  )
+}
+
+function referencesV2({ rules, globalFilter }: SpecV2): ObjectReference[] {
+  const backends = rules.flatMap((each, r) =>
+    each.paths.flatMap(({ backend }, p) =>
+      backend === ''
+        ? []
+        : [{ path: ['rules', r, 'paths', p, 'backend'], name: backend, kinds: PIPELINES }],
+    ),
+  )
+  if (globalFilter === '') return backends
+  return [...backends, { path: ['globalFilter'], name: globalFilter, kinds: ['GlobalFilter'] }]
+}
+
+const PIPELINES = ['HTTPPipeline', 'Pipeline']
+
+/** With what the pools that paths have of their own need. */
+function withPools(own: SharedKeys, server: SpecV2, name: string): SharedKeys {
+  const keys = ownPipelines(server, name).map((each) =>
+    filterKeys(filterKindsV2, each.name, each.spec.filters, NO_POLICIES),
+  )
+  return {
+    words: keys.flatMap(({ words }) => words),
+    areas: keys.flatMap(({ areas }) => areas),
+    caps: own.caps,
+    permits: keys.flatMap(({ permits }) => permits),
+    stats: [...own.stats, ...keys.flatMap(({ stats }) => stats)],
+  }
+}
