@@ -3,6 +3,7 @@ import { bridge } from './bridge/kind.js'
 import { circuitBreaker } from './circuit-breaker/kind.js'
 import type { AnyFilterKind } from './contract.js'
 import { corsAdaptor } from './cors-adaptor/kind.js'
+import { dataBuilder } from './data-builder/kind.js'
 import { fallback } from './fallback/kind.js'
 import { mock } from './mock/kind.js'
 import { oidcAdaptor } from './oidc-adaptor/kind.js'
@@ -12,7 +13,10 @@ import { proxyV2 } from './proxy/kind-v2.js'
 import { rateLimiter } from './rate-limiter/kind.js'
 import { remoteFilter } from './remote-filter/kind.js'
 import { requestAdaptor } from './request-adaptor/kind.js'
+import { requestBuilder } from './request-builder/kind.js'
 import { responseAdaptor } from './response-adaptor/kind.js'
+import { responseBuilder } from './response-builder/kind.js'
+import { resultBuilder } from './result-builder/kind.js'
 import { retryer } from './retryer/kind.js'
 import { timeLimiter } from './time-limiter/kind.js'
 import { validator } from './validator/kind.js'
@@ -38,12 +42,16 @@ const KINDS: readonly AnyFilterKind[] = [
 /** What a Pipeline or GlobalFilter (v2) may hold. */
 const KINDS_V2: readonly AnyFilterKind[] = [
   corsAdaptor,
+  dataBuilder,
   fallback,
   mock,
   oidcAdaptor,
   opaFilter,
   proxyV2,
   rateLimiter,
+  requestBuilder,
+  responseBuilder,
+  resultBuilder,
   validator,
 ]
 

@@ -35,3 +35,9 @@ export function emptyPair(namespace: number): MessagePair {
   response.status = 0
   return { namespace, request: new HttpRequest(), response }
 }
+
+/** The name behind an index that {@link namespaceIndex} gave. */
+export function namespaceName(index: number): string {
+  for (const [name, each] of indices) if (each === index) return name
+  return DEFAULT_NAMESPACE
+}

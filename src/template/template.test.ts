@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import * as fc from 'fast-check'
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { DEFAULT_LIMITS } from './run-state.js'
 import { checkTemplate, delimitersOf, TextTemplate } from './template.js'
@@ -75,12 +75,13 @@ it.each(golden.map((each) => [each.template, each] as const))('as Go: %s', (text
   expect(verdict(text)).toBe(want.output === null ? failure : `output: ${want.output}`)
 })
 
+const GO = process.env['GO'] ?? 'go'
 const GO_MINUTES = 2
 
 /** Why Go cannot judge here; empty when it can. */
 function goProblem(): string {
   if (process.env['GO_JUDGE'] !== '1') return 'GO_JUDGE=1 is not set'
-  const version = spawnSync('go', ['version'], { encoding: 'utf8' })
+  const version = spawnSync(GO, ['version'], { encoding: 'utf8' })
   return version.status === 0 ? '' : 'there is no Go on this machine'
 }
 
@@ -90,7 +91,7 @@ const itWithGo = problem === '' ? it : it.skip
 itWithGo(
   `golden.json is what Go says here (${problem || 'runs'})`,
   () => {
-    const judged = spawnSync('go', ['run', '.'], {
+    const judged = spawnSync(GO, ['run', '.'], {
       cwd: fileURLToPath(folder),
       input: readFileSync(new URL('cases.json', folder)),
       env: { ...process.env, TZ: 'UTC' },

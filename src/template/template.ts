@@ -11,6 +11,7 @@ import { BUILTINS } from './builtins.js'
 import { CASE_FUNCTIONS } from './case-functions.js'
 import { COLLECTION_FUNCTIONS } from './collection-functions.js'
 import { type CompiledTemplate, Compiler, framed, type TemplateWarning } from './compile.js'
+import { fieldsOf } from './fields-read.js'
 import { type Delimiters, positionAt, SyntaxProblem } from './lexer.js'
 import { miscFunctions } from './misc-functions.js'
 import { NUMBER_FUNCTIONS } from './number-functions.js'
@@ -80,6 +81,15 @@ function compile(text: string, delimiters: Delimiters): Compiler {
   const compiler = new Compiler(FUNCTIONS)
   compiler.compile(parse(text, delimiters, NAMES))
   return compiler
+}
+
+/**
+ * The fields that a template reads, as far as its text tells: `.a.b` and `$.a.b` as `['a', 'b']`;
+ * those of anything else than the data itself behind a '' (`$x.b`, or `.b` inside `with` and
+ * `range`, where dot is something else). `text`: one that {@link checkTemplate} takes.
+ */
+export function fieldsRead(text: string, delimiters: Delimiters): readonly (readonly string[])[] {
+  return fieldsOf(parse(text, delimiters, NAMES))
 }
 
 export class TextTemplate {

@@ -1,0 +1,17 @@
+import { checked, object, type SpecOf } from '../../spec/schema.js'
+import { messageBuilderFields, sourceProblems, templateProblems } from '../builder-fields.js'
+import { defineFilterKind } from '../contract.js'
+
+const spec = checked(
+  checked(object(messageBuilderFields), (each) => templateProblems(each)),
+  sourceProblems,
+)
+export type Spec = SpecOf<typeof spec>
+
+export const requestBuilder = defineFilterKind<Spec>({
+  kind: 'RequestBuilder',
+  summary: 'Makes a new request out of a template, or takes that of another namespace.',
+  results: ['buildErr'],
+  spec,
+  load: () => import('./request-builder.js'),
+})
