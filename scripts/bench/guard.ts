@@ -92,7 +92,7 @@ async function measureBoth(
     const backEnd = await origin(bench, scenario.backEnds)
     const given = sidesOptions(bench, scenario, backEnd.ports, options)
     const { sides } = await startSides(bench, { ...given, peers: order.map(gateway) })
-    const count = Math.max(1, Math.round(bench.effort.rounds / 3))
+    const count = Math.max(3, Math.round(bench.effort.rounds / 3))
     const plan = { count, slices: SLICES, seconds: bench.effort.sliceSeconds / SLICES }
     const what = `${scenario.name}, start ${start} of ${starts}`
     for (const { name, rounds: more } of await interleave(bench, what, sides, plan)) {

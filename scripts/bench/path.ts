@@ -232,6 +232,7 @@ async function build(mocked: boolean): Promise<PathBench> {
     trafficHost: '127.0.0.1',
     topPaths: new Map(),
     accessLog: null,
+    accessLine: null,
     words: () => ({ words: new Int32Array(memory), base: 0 }),
     area: () => ({ words: new Int32Array(memory), base: 0 }),
     cap: () => new rows.NodeCap({ memory, index: 0 }, 0),
@@ -239,6 +240,7 @@ async function build(mocked: boolean): Promise<PathBench> {
       throw new Error('no permits here')
     },
     stats: () => new stats.StatsCells(new Float64Array(layout.CELLS_PER_ROW)),
+    data: () => ({ get: () => undefined, version: 0 }),
   }
   const put = async (kindName: string, name: string, fields: unknown): Promise<void> => {
     const kind = kinds.objectKinds.get(kindName)

@@ -70,7 +70,9 @@ function proxying(site: Site): string {
 
 function answering(bytes: number): string {
   const rest = bytes % PIECE_BYTES
-  const whole = '$piece'.repeat((bytes - rest) / PIECE_BYTES)
+  // Braces: a digit may follow.
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of nginx
+  const whole = '${piece}'.repeat((bytes - rest) / PIECE_BYTES)
   const piece = whole === '' ? '' : `      set $piece "${bodyOf(PIECE_BYTES)}";\n`
   return `${piece}      return 200 "${whole}${bodyOf(rest)}";`
 }

@@ -40,7 +40,7 @@ export function routesOf(count: number, backEnds = 1): KnownRoute[] {
     const backend = backEnds === 1 ? PIPELINE : `${PIPELINE}-${i % backEnds}`
     const place = `/area-${i % 37}/service-${i}`
     const kind = i % 20
-    if (kind === 9 || kind === 19) {
+    if (kind === 9 || kind === 18) {
       const route = { pathRegexp: `^${place}/items/[0-9]+/[a-z]+$`, backend }
       return { route, path: `${place}/items/${i}/parts` }
     }
