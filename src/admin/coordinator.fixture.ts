@@ -11,6 +11,7 @@ import type {
   ToCoordinator,
   WriteResult,
 } from '../protocol/coordinator.js'
+import type { CustomDataOp } from '../protocol/custom-data.js'
 import type { ConfigVersion } from '../protocol/version.js'
 import { formatProblems, problemAt } from '../spec/problem.js'
 import { parseYaml } from '../spec/yaml.js'
@@ -29,6 +30,8 @@ export class CoordinatorFixture implements Actor<ToCoordinator> {
   readonly objects = new Map<string, StoredObject>()
   readonly received: ToCoordinator[] = []
   members: MemberStatus[] = []
+  /** What custom data is answered with. */
+  customData: (what: CustomDataOp) => unknown = () => null
   status: Record<string, StatusByMember> = {}
   warnings: readonly string[] = []
   lagging: readonly string[] = []
@@ -86,6 +89,8 @@ export class CoordinatorFixture implements Actor<ToCoordinator> {
       }
       case 'get-config-version':
         return this.#stamped(null)
+      case 'custom-data':
+        return this.customData(m.what)
       default:
         return unreachable(m)
     }

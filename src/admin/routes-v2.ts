@@ -1,3 +1,18 @@
+import {
+  changeDataItems,
+  createDataItem,
+  createDataKind,
+  deleteDataItem,
+  deleteDataItems,
+  deleteDataKind,
+  deleteDataKinds,
+  getDataItem,
+  getDataKind,
+  listDataItems,
+  listDataKinds,
+  updateDataItem,
+  updateDataKind,
+} from './custom-data.js'
 import { listMembersV2 } from './members-v2.js'
 import { createObject, deleteObject, updateObject } from './objects.js'
 import {
@@ -47,6 +62,19 @@ export const V2: Api = {
     { method: 'PUT', path: '/objects/{name}', handle: updateObject },
     { method: 'DELETE', path: '/objects/{name}', handle: deleteObject },
     { method: 'GET', path: '/objects-yaml/{kind}/{name}', handle: objectTemplate },
+    { method: 'GET', path: '/customdatakinds', handle: listDataKinds },
+    { method: 'POST', path: '/customdatakinds', handle: createDataKind },
+    { method: 'PUT', path: '/customdatakinds', handle: updateDataKind },
+    { method: 'DELETE', path: '/customdatakinds', handle: deleteDataKinds },
+    { method: 'GET', path: '/customdatakinds/{name}', handle: getDataKind },
+    { method: 'DELETE', path: '/customdatakinds/{name}', handle: deleteDataKind },
+    { method: 'POST', path: '/customdata/{kind}/items', handle: changeDataItems },
+    { method: 'DELETE', path: '/customdata/{kind}/items', handle: deleteDataItems },
+    { method: 'GET', path: '/customdata/{kind}', handle: listDataItems },
+    { method: 'POST', path: '/customdata/{kind}', handle: createDataItem },
+    { method: 'PUT', path: '/customdata/{kind}', handle: updateDataItem },
+    { method: 'GET', path: '/customdata/{kind}/{id}', handle: getDataItem },
+    { method: 'DELETE', path: '/customdata/{kind}/{id}', handle: deleteDataItem },
     { method: 'GET', path: '/status/objects', handle: listStatusV2 },
     { method: 'GET', path: '/status/objects/{name}', handle: getStatusV2 },
     { method: 'GET', path: FILTERS, handle: listFilterKinds },

@@ -30,13 +30,15 @@ import type { Logger } from '../telemetry/log.js'
 import type { ClusterView, ServingOf } from './cluster-view.js'
 import { type ClusterWait, ClusterWaits } from './cluster-wait.js'
 import { type Commit, ConfigWriter, type Look, type Written } from './config-writer.js'
+import { CustomDataDesk } from './custom-data.js'
+import { DataFeed } from './data-feed.js'
 import { Freshness, type Read } from './freshness.js'
 import type { Write } from './plan.js'
 import { Registry, type RegistryChange } from './registry.js'
 import { mergeTopPaths, objectStatus, RateBook } from './status.js'
 import { StatusPublisher } from './status-publisher.js'
 import { Sync } from './sync.js'
-import type { ValidateInput, Validity } from './validate.js'
+import type { CheckItemsInput, ValidateInput, Validity } from './validate.js'
 import { WorkerLinks } from './worker-links.js'
 
 /** Longest wait of a write for the workers of this node. */
@@ -180,6 +182,8 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   readonly #publisher: StatusPublisher
   readonly #clusterWaits: ClusterWaits
   readonly #barriers = new Set<Barrier>()
+  readonly #dataFeed: DataFeed
+  readonly #dataDesk: CustomDataDesk
   /** Of servers here, as told to other members. */
   #topPaths = new Map<string, readonly (readonly TopPath[])[]>()
   #lostQuorumMs: number | null = null
@@ -220,6 +224,11 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       view,
       looked: (wait, all) => self.tell({ type: 'serving-here', wait, all }),
     })
+    this.#dataFeed = new DataFeed(store, log)
+    this.#dataDesk = new CustomDataDesk(store, (schema, items) => {
+      const input: CheckItemsInput = { schema, items }
+      return options.jobs.run<string | null>('checkItems', input)
+    })
     this.#onQuorum()
     this.#sync = new Sync(store, this.#registry, log, (change) => this.#onChange(change))
     this.#sync.start((error) => {
@@ -231,6 +240,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
 
   stopped(): void {
     this.#sync.stop()
+    this.#dataFeed.stop()
     this.#ticking.cancel()
     this.#freshness.close()
     this.#publisher.close()
@@ -315,6 +325,9 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       case 'get-config-version':
         reply.for(m).ok(this.#stamped(null, this.#freshness.staleSeconds))
         break
+      case 'custom-data':
+        this.#dataDesk.handle(m.what, reply)
+        break
       case 'from-worker':
         // Last words of a life before this one say nothing of it.
         if (this.#workers.ref(m.worker) === m.ref) this.#onWorker(m.worker, m.message)
@@ -324,6 +337,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
         break
       case 'worker-left':
         this.#workers.remove(m.worker)
+        this.#dataFeed.workerGone(m.worker)
         this.#stats.workerGone(m.worker)
         this.#onServing()
         break
@@ -495,6 +509,9 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     else if (message.type === 'serving') {
       this.#workers.onServing(worker, message)
       this.#onServing()
+    } else if (message.type === 'want-data') {
+      const ref = this.#workers.ref(worker)
+      if (ref !== null) this.#dataFeed.want(worker, ref, message.prefixes)
     } else unreachable(message)
   }
 

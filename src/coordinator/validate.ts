@@ -2,6 +2,7 @@ import { objectKinds } from '../kinds/registry.js'
 import type { ObjectReference } from '../objects/contract.js'
 import type { Dialect } from '../spec/document.js'
 import { decodeDocument, formatProblems } from '../spec/document.js'
+import { itemProblems, itemSchemaProblem } from '../spec/item-schema.js'
 import { encodeSpec } from './record.js'
 
 /** Text of one object at most; it is stored twice, beside its decoded form, in one transaction. */
@@ -51,4 +52,17 @@ export function validate(input: ValidateInput): Validity {
     references: objectKinds.get(kind)?.references?.(spec) ?? [],
     warnings: decoded.warnings.map((warning) => formatProblems([warning])),
   }
+}
+
+export interface CheckItemsInput {
+  readonly schema: unknown
+  readonly items: readonly unknown[]
+}
+
+/** A job: what is wrong with items of custom data, or with the schema itself; null: nothing. */
+export function checkItems({ schema, items }: CheckItemsInput): string | null {
+  const problem = itemSchemaProblem(schema)
+  if (problem !== null) return `jsonSchema: ${problem}`
+  const problems = itemProblems(schema, items)
+  return problems.length === 0 ? null : problems.join('\n')
 }

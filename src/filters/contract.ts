@@ -2,7 +2,7 @@ import type { Exchange, Scope } from '../http/exchange.js'
 import type { FlowSlot } from '../http/flow.js'
 import type { Template } from '../http/template.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
-import type { AreaKey, NodeWords, StatsRow } from '../shared/contract.js'
+import type { AreaKey, DataView, NodeWords, StatsRow } from '../shared/contract.js'
 import type { NodePermits } from '../shared/permits.js'
 import type { Schema } from '../spec/schema.js'
 import type { Logger } from '../telemetry/log.js'
@@ -82,6 +82,8 @@ export interface FilterContext {
   area(key: AreaKey): NodeWords
   /** Node-wide permits in rounds of a key that `permits(spec)` named. */
   permits(key: string): NodePermits
+  /** Custom data of the cluster under one of the prefixes that `data(spec)` named. */
+  data(prefix: string): DataView
   /** This worker's statistics row of `key`, one of what `stats(spec)` named. */
   stats(key: string): StatsRow
 }
@@ -131,6 +133,8 @@ export interface FilterKind<S = unknown> {
   policies?(spec: S): readonly PolicyUse[]
   /** Keys of the statistics rows the filter fills, as they appear in its status. */
   stats?(spec: S): readonly string[]
+  /** Prefixes of custom data that the filter looks things up in, from the kind on: `users/`. */
+  data?(spec: S): readonly string[]
   /** What the pipeline's status shows for the filter; null (the default): nothing. */
   status?(spec: S, stat: (key: string) => unknown): Readonly<Record<string, unknown>>
   /** Only a worker that runs the filter loads this. */

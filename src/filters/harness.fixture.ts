@@ -35,6 +35,15 @@ interface Slot extends FlowSlot {
   current: Pipeline | null
 }
 
+class TestData extends Map<string, string> {
+  version = 0
+
+  override set(key: string, json: string): this {
+    this.version += 1
+    return super.set(key, json)
+  }
+}
+
 /** A pipeline at work without a listener: real decoder, filters and upstream client. */
 export class Harness {
   readonly time = new VirtualTime()
@@ -47,6 +56,7 @@ export class Harness {
   /** What the filters' statistics were told, by filter and key. */
   readonly stats = new Map<string, Recorded[]>()
   readonly #words = new Map<string, Int32Array>()
+  readonly #data = new Map<string, TestData>()
   readonly #permits = permitsBroker(this.time, 1)
   /** All pipelines by name. */
   readonly #slots = new Map<string, Slot>()
@@ -154,6 +164,7 @@ export class Harness {
       words: (key) => ({ words: this.#wordsOf(`${name}/${key}`), base: 0 }),
       area: ({ key, bytes }) => ({ words: this.#wordsOf(`${name}/${key}`, bytes), base: 0 }),
       permits: (key) => this.#permitsOf(`${name}/${key}`),
+      data: (prefix) => this.#dataOf(prefix),
       stats: (key) => ({
         record: (status, durationMs, bytesIn, bytesOut) => {
           expect(durationMs).toBeGreaterThanOrEqual(0)
@@ -167,6 +178,20 @@ export class Harness {
     const slot = this.#slots.get(name) ?? { name, current: null }
     this.#slots.set(name, slot)
     return slot
+  }
+
+  /** Custom data, by prefix and key; `set` of it is a change of the cluster's. */
+  setData(prefix: string, key: string, json: string): void {
+    this.#dataOf(prefix).set(key, json)
+  }
+
+  #dataOf(prefix: string): TestData {
+    let data = this.#data.get(prefix)
+    if (data === undefined) {
+      data = new TestData()
+      this.#data.set(prefix, data)
+    }
+    return data
   }
 
   #wordsOf(key: string, bytes = 64): Int32Array {

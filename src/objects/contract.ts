@@ -1,7 +1,7 @@
 import type { Exchange } from '../http/exchange.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
 import type { TopPath } from '../protocol/worker.js'
-import type { AreaKey, NodeWords, StatsRow } from '../shared/contract.js'
+import type { AreaKey, DataView, NodeWords, StatsRow } from '../shared/contract.js'
 import type { NodePermits } from '../shared/permits.js'
 import type { NodeCap } from '../shared/rows.js'
 import type { Schema } from '../spec/schema.js'
@@ -32,6 +32,8 @@ export interface WorkerEnv {
   area(key: AreaKey): NodeWords
   cap(key: string): NodeCap
   permits(key: string): NodePermits
+  /** Custom data under a prefix that `shared(spec)` named. */
+  data(prefix: string): DataView
   /** This worker's statistics row of a key that `shared(spec)` named. */
   stats(key: string): StatsRow
 }
@@ -49,6 +51,8 @@ export interface SharedKeys {
   /** Exact counts with a cap, in rounds. */
   readonly permits?: readonly string[]
   readonly stats: readonly string[]
+  /** Prefixes of custom data that workers have to have at hand. */
+  readonly data?: readonly string[]
 }
 
 /** An object put to work in one worker, in one generation. */

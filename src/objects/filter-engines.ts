@@ -38,4 +38,5 @@ export const contextsOf =
     area: ({ key, bytes }) => env.area({ key: filterKey(pipeline, name, key), bytes }),
     permits: (key) => env.permits(filterKey(pipeline, name, key)),
     stats: (key) => env.stats(filterKey(pipeline, name, key)),
+    data: (prefix) => env.data(prefix),
   })

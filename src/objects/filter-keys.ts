@@ -31,6 +31,7 @@ export function filterKeys(
     caps: [],
     permits: named('permits'),
     stats: named('stats'),
+    data: filters.flatMap(({ kind, spec }) => kinds.get(kind)?.data?.(spec) ?? []),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Asks } from '../actor/actor.js'
 import type { Dialect } from '../spec/document.js'
+import type { CustomData } from './custom-data.js'
 import type { ConfigVersion } from './version.js'
 
 /** An object as the registry holds it. */
@@ -145,3 +146,4 @@ export type ToCoordinator =
   | ListMembers
   | PurgeMember
   | GetConfigVersion
+  | CustomData

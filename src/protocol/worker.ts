@@ -36,6 +36,18 @@ export interface Delta {
   readonly deletes: readonly string[]
 }
 
+/** Custom data under a prefix that the worker asked for: all of it, in parts, and then changes. */
+export interface DataPart {
+  readonly type: 'data'
+  readonly prefix: string
+  /** `first`: forget what was there. `rest` goes on with that; what came is shown at `isLast`. */
+  readonly part: 'first' | 'rest' | 'change'
+  readonly isLast: boolean
+  /** Key behind the prefix, and JSON text. */
+  readonly puts: readonly (readonly [key: string, json: string])[]
+  readonly deletes: readonly string[]
+}
+
 /** Most-asked paths of a server, of this worker alone. */
 export interface GetTopPaths extends Asks<readonly TopPath[]> {
   readonly type: 'get-top-paths'
@@ -55,7 +67,7 @@ export interface TopPath {
   readonly bytesOut: number
 }
 
-export type CoordinatorToWorker = FullBegin | FullPart | FullEnd | Delta | GetTopPaths
+export type CoordinatorToWorker = FullBegin | FullPart | FullEnd | Delta | DataPart | GetTopPaths
 
 /** State of a server's listen socket in one worker. */
 export interface ListenerState {
@@ -78,7 +90,13 @@ export interface NeedFull {
   readonly type: 'need-full'
 }
 
-export type WorkerToCoordinator = Serving | NeedFull
+/** Every prefix of custom data that the worker has to have at hand from now on. */
+export interface WantData {
+  readonly type: 'want-data'
+  readonly prefixes: readonly string[]
+}
+
+export type WorkerToCoordinator = Serving | NeedFull | WantData
 
 /** Where a slot lies: index of the segment, number of the slot in it. */
 export interface SlotPlace {

@@ -1,6 +1,7 @@
 import { unpack } from 'msgpackr'
 import type { AnyObjectKind, RuntimeObject, SharedKeys, WorkerEnv } from '../objects/contract.js'
 import type { ObjectFrame } from '../protocol/worker.js'
+import type { DataViews } from './data-views.js'
 import type { SharedMemory } from './shared-memory.js'
 
 /** An object at work, with what the next generation needs to know of it. */
@@ -42,9 +43,16 @@ const ORDER = { business: 0, pipeline: 1, gate: 2 } as const
 export class Builder {
   readonly #kinds: ReadonlyMap<string, AnyObjectKind>
   readonly #memory: SharedMemory
+  readonly #data: DataViews
   readonly #env: WorkerEnv
 
-  constructor(kinds: ReadonlyMap<string, AnyObjectKind>, memory: SharedMemory, env: WorkerEnv) {
+  constructor(
+    kinds: ReadonlyMap<string, AnyObjectKind>,
+    memory: SharedMemory,
+    data: DataViews,
+    env: WorkerEnv,
+  ) {
+    this.#data = data
     this.#kinds = kinds
     this.#memory = memory
     this.#env = env
@@ -64,7 +72,11 @@ export class Builder {
     wanted.sort((a, b) => ORDER[a.kind.category] - ORDER[b.kind.category])
     await this.#memory.claim(wanted.map((each) => each.keys))
     // All at once: one that fails must not give back what another is about to use.
-    for (const { keys } of wanted) this.#memory.use(keys)
+    for (const { keys } of wanted) {
+      this.#memory.use(keys)
+      this.#data.use(keys)
+    }
+    await this.#data.arrived()
     const objects: LiveObject[] = []
     for (const { frame, kind, spec, keys } of wanted) {
       await slice.rest()
@@ -78,6 +90,7 @@ export class Builder {
         objects.push({ name, kind: frame.kind, createdVersion, runtime, keys })
       } catch (thrown) {
         this.#memory.drop(keys)
+        this.#data.drop(keys)
         failed.push({ name, createdVersion, error: text(thrown) })
       }
     }

@@ -24,6 +24,7 @@ import type {
 } from '../protocol/worker.js'
 import { SharedOwner } from '../root/shared-owner.js'
 import { Builder } from './build.js'
+import { DataViews } from './data-views.js'
 import { SharedMemory } from './shared-memory.js'
 import { type ToWorkerActor, WorkerActor } from './worker-actor.js'
 
@@ -174,7 +175,10 @@ export class WorkerLife {
       stats: (key: string) => memory.stats(key),
     } as WorkerEnv
     const kinds = (Object.keys(CATEGORY) as Demo['kind'][]).map((kind) => demoKind(this, kind))
-    const builder = new Builder(new Map(kinds.map((kind) => [kind.kind, kind])), memory, env)
+    const data = new DataViews(time, (prefixes) =>
+      node.deskFor(index, this)?.tell({ type: 'want-data', prefixes }),
+    )
+    const builder = new Builder(new Map(kinds.map((kind) => [kind.kind, kind])), memory, data, env)
     this.ref = system.spawn<ToWorkerActor>(
       `worker-${index}`,
       ({ self, stop }) => {
@@ -183,6 +187,7 @@ export class WorkerLife {
           self,
           builder,
           memory,
+          data,
           sockets: this.sockets,
           time,
           log,

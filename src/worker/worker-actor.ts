@@ -6,6 +6,7 @@ import { type ConfigVersion, compareVersions, isNewer, NO_CONFIG } from '../prot
 import type { CoordinatorToWorker, TopPath, WorkerToCoordinator } from '../protocol/worker.js'
 import type { Logger } from '../telemetry/log.js'
 import { type Builder, type Built, isSameObject, type LiveObject } from './build.js'
+import type { DataViews } from './data-views.js'
 import type { SharedMemory } from './shared-memory.js'
 
 /** A change waiting for its turn. `full`: whatever is not in it is to go. */
@@ -48,6 +49,7 @@ export interface WorkerActorOptions {
   readonly self: ActorRef<ToWorkerActor>
   readonly builder: Builder
   readonly memory: SharedMemory
+  readonly data: DataViews
   readonly sockets: SocketTable
   readonly time: Time
   readonly log: Logger
@@ -97,6 +99,9 @@ export class WorkerActor implements Actor<ToWorkerActor> {
       case 'delta':
         this.#takeDelta(m.from, { full: false, to: m.to, puts: m.puts, deletes: m.deletes })
         break
+      case 'data':
+        this.#o.data.take(m)
+        break
       case 'built':
         this.#swap(m.change, m.built)
         pipe(this.#o.sockets.reconcile(), this.#o.self, () => ({ type: 'settled' }))
@@ -111,6 +116,7 @@ export class WorkerActor implements Actor<ToWorkerActor> {
         this.#next()
         break
       case 'coordinator-here':
+        this.#o.data.ask()
         if (!this.#busy) this.#report()
         break
       case 'retry-sockets':
@@ -193,7 +199,10 @@ export class WorkerActor implements Actor<ToWorkerActor> {
     }
     for (const object of replaced) object.runtime.retire()
     this.#version = change.to
-    for (const object of replaced) this.#o.memory.drop(object.keys)
+    for (const object of replaced) {
+      this.#o.memory.drop(object.keys)
+      this.#o.data.drop(object.keys)
+    }
     this.#o.memory.tellStats()
   }
 

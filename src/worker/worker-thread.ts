@@ -27,6 +27,7 @@ import { HttpUpstreamClient } from '../upstream/client.js'
 import { SystemResolver } from '../upstream/resolver.js'
 import { accessLine } from './access-line.js'
 import { Builder } from './build.js'
+import { DataViews } from './data-views.js'
 import { SharedMemory } from './shared-memory.js'
 import { type ToWorkerActor, WorkerActor } from './worker-actor.js'
 
@@ -42,6 +43,7 @@ export class WorkerThread implements Actor<RootToWorker> {
   readonly #system: ActorSystem
   readonly #root: PortLink<WorkerToRoot>
   readonly #memory: SharedMemory
+  readonly #dataViews: DataViews
   readonly #sockets: SocketTable
   readonly #actor: ActorRef<ToWorkerActor>
   #coordinator: PortLink<WorkerToCoordinator> | null = null
@@ -78,7 +80,11 @@ export class WorkerThread implements Actor<RootToWorker> {
     const timers = new TimerWheel(systemTime)
     driveWheel(timers, systemTime)
     const topPaths = new Map<string, TopPathSource>()
-    const builder = new Builder(objectKinds, this.#memory, this.#env(timers, topPaths))
+    this.#dataViews = new DataViews(systemTime, (prefixes) =>
+      this.#coordinator?.remote.tell({ type: 'want-data', prefixes }),
+    )
+    const env = this.#env(timers, topPaths)
+    const builder = new Builder(objectKinds, this.#memory, this.#dataViews, env)
     this.#actor = this.#system.spawn<ToWorkerActor>(
       thread,
       ({ self }) =>
@@ -86,6 +92,7 @@ export class WorkerThread implements Actor<RootToWorker> {
           self,
           builder,
           memory: this.#memory,
+          data: this.#dataViews,
           sockets: this.#sockets,
           time: systemTime,
           log,
@@ -155,6 +162,7 @@ export class WorkerThread implements Actor<RootToWorker> {
       cap: (key) => this.#memory.cap(key),
       permits: (key) => this.#memory.permits(key),
       stats: (key) => this.#memory.stats(key),
+      data: (prefix) => this.#dataViews.view(prefix),
     }
   }
 
