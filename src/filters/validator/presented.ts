@@ -1,5 +1,5 @@
 import type { HttpRequest } from '../../http/message.js'
-import { type Pair, parseQuery } from './canonical.js'
+import { type Pair, parseQuery } from '../canonical.js'
 import type { SignatureSpec } from './signature-spec.js'
 
 /** More would only be work for us. */

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Exchange } from '../../http/exchange.js'
 import { toLatin1 } from '../../http/headers.js'
-import { canonicalHeaders, canonicalPath, canonicalQuery, sha256Hex } from './canonical.js'
+import { canonicalHeaders, canonicalPath, canonicalQuery, sha256Hex } from '../canonical.js'
 import { type Literal, type Presented, readSignature } from './presented.js'
 import type { SignatureSpec } from './signature-spec.js'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { HttpRequest } from '../../http/message.js'
+import type { HttpRequest } from '../http/message.js'
 
 /**
  * The form of a request that is signed, steps 7 to 10 of compat/traffic-v1.md §6.14: that of AWS
