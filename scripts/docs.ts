@@ -1,18 +1,23 @@
-/** `npm run docs`: writes `docs/reference/` and `docs/schema/`. */
+/** `npm run docs`: writes `docs/reference/`, `docs/schema/` and `docs/compatibility.md`. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { compatibilityPage } from './compatibility.js'
 import { referenceFiles } from './reference.js'
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-const OUTPUT = ['docs/reference', 'docs/schema']
+/** Nothing else is in them. */
+const OUTPUT = ['docs/reference', 'docs/schema', 'docs/schema/v1', 'docs/schema/v2']
 
-const files = referenceFiles((folder) => readFileSync(join(ROOT, folder, 'README.md'), 'utf8'))
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+const files = new Map(referenceFiles((folder) => read(`${folder}/README.md`)))
 for (const folder of OUTPUT) {
   mkdirSync(join(ROOT, folder), { recursive: true })
-  for (const name of readdirSync(join(ROOT, folder))) {
-    if (!files.has(`${folder}/${name}`)) rmSync(join(ROOT, folder, name))
+  for (const entry of readdirSync(join(ROOT, folder), { withFileTypes: true })) {
+    const path = `${folder}/${entry.name}`
+    if (entry.isFile() && !files.has(path)) rmSync(join(ROOT, path))
   }
 }
+files.set('docs/compatibility.md', compatibilityPage(read))
 for (const [path, text] of files) writeFileSync(join(ROOT, path), text)
-process.stdout.write(`${files.size} files in ${OUTPUT.join(' and ')}\n`)
+process.stdout.write(`${files.size} files in docs/\n`)

@@ -1,10 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { referenceFiles, referenceKinds } from '../../scripts/reference.js'
+import { compatibilityPage, fieldList } from '../../scripts/compatibility.js'
+import { referenceFiles, referenceKinds, resultsOf } from '../../scripts/reference.js'
+import { policyKinds } from '../../src/filters/policies/kinds.js'
 import { objectKinds } from '../../src/kinds/registry.js'
 import { decodeDocument, formatProblems } from '../../src/spec/document.js'
+import { fieldPaths } from '../../src/spec/field-paths.js'
+import type { Schema } from '../../src/spec/schema.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
@@ -24,17 +28,20 @@ it.each([...FILES.keys()])('%s is what `npm run docs` makes', (path) => {
 
 it.each(['docs/reference', 'docs/schema'])('%s has no page of a kind that is gone', (folder) => {
   const made = [...FILES.keys()].filter((path) => path.startsWith(folder))
-  expect(
-    readdirSync(join(ROOT, folder))
-      .map((name) => `${folder}/${name}`)
-      .sort(),
-  ).toEqual(made.sort())
+  const there = readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+  expect(there.sort()).toEqual(made.sort())
+})
+
+it('docs/compatibility.md is what `npm run docs` makes', () => {
+  expect(read('docs/compatibility.md')).toBe(compatibilityPage(read))
 })
 
 it('every folder of a kind is in a registry, and the other way round', () => {
   const folders = ['src/filters', 'src/objects'].flatMap((parent) =>
     readdirSync(join(ROOT, parent), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
+      .filter((entry) => entry.isDirectory() && entry.name !== 'policies')
       .map(({ name }) => `${parent}/${name}`),
   )
   expect(folders.sort()).toEqual(KINDS.map(({ folder }) => folder).sort())
@@ -57,7 +64,7 @@ it.each(KINDS)('the README of $kind has its name, an example and its results', (
     expect(decoded.ok ? '' : formatProblems(decoded.problems)).toBe('')
     expect(text).toMatch(new RegExp(`kind: ${kind.kind}$`, 'm'))
   }
-  for (const result of kind.results ?? []) expect(readme).toContain(`\`${result}\``)
+  for (const result of resultsOf(kind)) expect(readme).toContain(`\`${result}\``)
 })
 
 it.each(KINDS)('the page of $kind has all of its README', (kind) => {
@@ -66,8 +73,55 @@ it.each(KINDS)('the page of $kind has all of its README', (kind) => {
 })
 
 it.each(KINDS)('every field of $kind that is one says what it is for', (kind) => {
-  const page = FILES.get(`docs/reference/${kind.kind}.md`) as string
-  const rows = page.split('\n').filter((line) => /^\| `[^`]+` \| .+ \| (yes|no) \|/.test(line))
+  const pages = [`${kind.kind}.md`, `${kind.kind}-v2.md`].map(
+    (name) => FILES.get(`docs/reference/${name}`) ?? '',
+  )
+  const rows = pages
+    .join('\n')
+    .split('\n')
+    .filter((line) => /^\| `[^`]+` \| .+ \| (yes|no) \|/.test(line))
   expect(rows.length).toBeGreaterThan(0)
   for (const row of rows) expect(row).not.toMatch(/\|\s+\|$/)
+})
+
+/** What each dialect has, by kind: schema and results. */
+interface Described {
+  readonly spec: unknown
+  readonly results: readonly string[] | null
+}
+const SCHEMAS = {
+  v1: new Map<string, Described>(KINDS.flatMap(({ kind, v1 }) => (v1 === null ? [] : [[kind, v1] as const]))),
+  v2: new Map<string, Described>([
+    ...[...policyKinds.values()].map(({ kind, spec }) => [kind, { spec, results: null }] as const),
+    ...KINDS.flatMap(({ kind, v2 }) => (v2 === null ? [] : [[kind, v2] as const])),
+  ]),
+}
+const LISTS = (['v1', 'v2'] as const).flatMap((dialect) => {
+  const path = `docs/fields/${dialect}.yaml`
+  return fieldList(path, read(path)).map((list) => ({ ...list, dialect }))
+})
+
+it('docs/fields names every kind of the registries', () => {
+  for (const dialect of ['v1', 'v2'] as const) {
+    const listed = LISTS.filter((list) => list.dialect === dialect).map(({ kind }) => kind)
+    expect(listed).toEqual(expect.arrayContaining([...SCHEMAS[dialect].keys()]))
+  }
+})
+
+it.each(LISTS)('docs/fields/$dialect.yaml says of $kind what its schema says', (list) => {
+  const { dialect, kind, isMissing, fields, results } = list
+  const schema = SCHEMAS[dialect].get(kind)
+  expect(isMissing, `${kind} is there now: take its state away`).toBe(schema === undefined)
+  if (schema === undefined) return
+  const known = fieldPaths(schema.spec as Schema<unknown>)
+  const listed = [...fields.keys()]
+  expect(
+    known.filter((path) => !fields.has(path)),
+    'of the schema, but not in the list',
+  ).toEqual([])
+  const gone = listed.filter(
+    (path) => fields.get(path)?.state !== 'not yet' && !known.includes(path),
+  )
+  expect(gone, 'in the list, but not of the schema').toEqual([])
+  expect(schema.results ?? []).toEqual(expect.arrayContaining([...(results ?? [])]))
 })
