@@ -3,5 +3,5 @@ import type { ThreadData } from './actor/threads.js'
 import { CoordinatorThread } from './coordinator/coordinator-thread.js'
 import type { CoordinatorThreadData } from './root/threads.js'
 
-const { ports, data } = workerData as ThreadData<'root', CoordinatorThreadData>
-new CoordinatorThread(ports.root, data).start()
+const { incarnation, ports, data } = workerData as ThreadData<'root', CoordinatorThreadData>
+new CoordinatorThread(ports.root, data, incarnation === 1).start()

@@ -19,7 +19,10 @@ else if (outcome.type === 'refused') {
 }
 
 async function run(effective: Effective): Promise<void> {
-  const root = create(effective)
+  const root = create(effective, (message) => {
+    process.stderr.write(`easegress-server: ${message}\n`)
+    stop()
+  })
   const stop = (): void => {
     root.stop().then(
       () => process.exit(0),
@@ -42,9 +45,9 @@ async function run(effective: Effective): Promise<void> {
 }
 
 /** Makes the folders and opens the logs; what the system refuses is said in a sentence. */
-function create(effective: Effective): Root {
+function create(effective: Effective, purged: (message: string) => void): Root {
   try {
-    return new Root(effective)
+    return new Root(effective, purged)
   } catch (thrown) {
     process.stderr.write(`easegress-server: cannot start: ${(thrown as Error).message}\n`)
     process.exit(1)

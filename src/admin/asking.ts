@@ -15,22 +15,32 @@ const UNKNOWN_OUTCOME: ReadonlySet<ErrorCode> = new Set([
 
 type CoordinatorReply<Q extends Asked<ToCoordinator>> = ReplyOf<MemberOf<ToCoordinator, Q>>
 
-/** Asks the coordinator; rejects with a GatewayError after the request time-out at the latest. */
+/**
+ * Asks the coordinator; rejects with a GatewayError after the request time-out at the latest. With
+ * `?consistency=local` the answer is what this node has, at once.
+ */
 export function ask<Q extends Asked<ToCoordinator>>(
   call: Call,
   message: Q,
 ): Promise<CoordinatorReply<Q>> {
-  return call.around.coordinator.ask(message, call.around.requestTimeoutMs)
+  const consistency = call.query.choice('consistency', ['linearizable', 'local'])
+  const whole = consistency === null ? message : { ...message, consistency }
+  return call.around.coordinator.ask(whole, call.around.requestTimeoutMs)
 }
 
-/** The same for writes, whose failures have to say when they may have taken effect. */
+/**
+ * The same for writes, whose failures have to say when they may have taken effect. With
+ * `?wait=cluster` the answer comes when every live member runs the change.
+ */
 export async function askToWrite<Q extends Asked<ToCoordinator>>(
   call: Call,
   message: Q,
 ): Promise<CoordinatorReply<Q>> {
+  const wait = call.query.choice('wait', ['node', 'cluster'])
+  const whole = wait === null ? message : { ...message, wait }
+  const extraMs = wait === 'cluster' ? 2 * WRITE_EXTRA_MS : WRITE_EXTRA_MS
   try {
-    const timeoutMs = call.around.requestTimeoutMs + WRITE_EXTRA_MS
-    return await call.around.coordinator.ask(message, timeoutMs)
+    return await call.around.coordinator.ask(whole, call.around.requestTimeoutMs + extraMs)
   } catch (thrown) {
     const error = GatewayError.from(thrown)
     const { taken, outcome } = error.detail

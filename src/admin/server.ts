@@ -227,7 +227,7 @@ class HttpAdminServer implements AdminServer {
     const call: Call = {
       around: this.#around,
       params: found.params,
-      query: new Query(mark < 0 ? '' : url.slice(mark + 1)),
+      query: new Query(mark < 0 ? '' : url.slice(mark + 1), everywhere(request.method)),
       request,
       prefix: found.api.prefix,
       dialect: found.api.dialect,
@@ -321,3 +321,7 @@ function readPem(option: string, path: string): Buffer {
     throw new ListenError(`${option}: cannot read it: ${reason}`, { cause: thrown })
   }
 }
+
+/** How new a read must be, and how far a write must have come; see `asking.ts`. */
+const everywhere = (method: string | undefined): readonly string[] =>
+  method === 'GET' || method === 'HEAD' ? ['consistency'] : ['wait']

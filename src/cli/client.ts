@@ -64,12 +64,18 @@ interface Reached {
 export class AdminClient {
   readonly #find: () => Promise<Target>
   readonly #warn: (text: string) => void
+  readonly #wait: string | null
   #reached: Promise<Reached> | null = null
 
-  /** `find` is called once, with the first request. */
-  constructor(find: () => Promise<Target>, warn: (text: string) => void) {
+  /** `find` is called once, with the first request. `wait`: of writes, see `?wait` of the API. */
+  constructor(
+    find: () => Promise<Target>,
+    warn: (text: string) => void,
+    wait: string | null = null,
+  ) {
     this.#find = find
     this.#warn = warn
+    this.#wait = wait
   }
 
   /** `path` stands below the prefix of the API. Rejects with a {@link CliError}. */
@@ -98,6 +104,11 @@ export class AdminClient {
     return { target, agent }
   }
 
+  #waiting(path: string): string {
+    if (this.#wait === null) return path
+    return `${path}${path.includes('?') ? '&' : '?'}wait=${this.#wait}`
+  }
+
   async #send(
     method: Method,
     path: string,
@@ -111,7 +122,7 @@ export class AdminClient {
       host,
       port,
       method,
-      path: PREFIXES[sent.api ?? 'v1'] + path,
+      path: PREFIXES[sent.api ?? 'v1'] + (method === 'GET' ? path : this.#waiting(path)),
       agent,
       headers: {
         Accept: sent.as === 'json' ? 'application/json' : 'text/vnd.yaml',

@@ -127,6 +127,7 @@ export function bareProgram(io: CliIo): Command {
     .option('--server <host:port>', `server to talk to (default: ${DEFAULT_SERVER})`)
     .option('-o, --output <format>', 'table, wide, yaml or json (default: as the command sees fit)')
     .option('-v, --verbose', 'say more of what was done')
+    .option('--wait <node|cluster>', 'until who runs a change: this node, or every live member')
     .option('--ca-file <path>', 'trust certificates signed by these authorities (PEM)')
     .option('--cert-file <path>', 'certificate to show to the server (PEM)')
     .option('--key-file <path>', 'its private key (PEM)')

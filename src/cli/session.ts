@@ -9,9 +9,13 @@ import { type TargetOptions, targetOf } from './target.js'
 const OUTPUTS = ['yaml', 'json', 'table', 'wide'] as const
 export type Output = (typeof OUTPUTS)[number]
 
+/** Whose workers must run a change before a command that makes one ends. */
+const WAITS: readonly string[] = ['node', 'cluster']
+
 interface GlobalOptions extends TargetOptions {
   readonly output?: string
   readonly verbose?: boolean
+  readonly wait?: string
 }
 
 /** What a command works with once its options are known. */
@@ -44,10 +48,11 @@ export function clientOf(
   io: CliIo,
   options: TargetOptions,
   warn: (text: string) => void,
+  wait: string | null = null,
 ): AdminClient {
   const find = async (): Promise<ReturnType<typeof targetOf>> =>
     targetOf(options, io.env, await readConfig(io))
-  return new AdminClient(find, warn)
+  return new AdminClient(find, warn, wait)
 }
 
 /** `usual`: the format without `-o`. Throws {@link CliError} for options that make no sense. */
@@ -59,7 +64,11 @@ export function openSession(io: CliIo, command: Command, usual: Output = 'yaml')
     throw new CliError(`unsupported output format: ${wanted} (${OUTPUTS.join(', ')})`)
   }
   const warn = (text: string): void => io.err(`${warningPrefix(io)}${printable(text)}`)
-  const client = clientOf(io, options, warn)
+  const { wait = null } = options
+  if (wait !== null && !WAITS.includes(wait)) {
+    throw new CliError(`--wait: expected ${WAITS.join(' or ')}, got ${wait}`)
+  }
+  const client = clientOf(io, options, warn, wait)
   const isVerbose = options.verbose === true
   const isTalkative = isVerbose || options.output === 'table'
   return {

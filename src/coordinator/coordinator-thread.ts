@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { MessagePort } from 'node:worker_threads'
 import type { Actor, ActorRef, Reply } from '../actor/actor.js'
 import { PortLink } from '../actor/link.js'
@@ -6,19 +5,12 @@ import { ActorSystem } from '../actor/system.js'
 import { JobPool } from '../jobs/pool.js'
 import { systemTime } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
-import { NodeDisk } from '../lib/node-disk.js'
 import type { CoordinatorToRoot, RootToCoordinator } from '../protocol/root.js'
 import type { CoordinatorToWorker, WorkerToCoordinator } from '../protocol/worker.js'
 import type { CoordinatorThreadData } from '../root/threads.js'
-import type { ConsensusStatus } from '../store/cluster.js'
-import type { EmbeddedStore } from '../store/embedded-store.js'
-import { openIdentity } from '../store/identity.js'
-import { openEmbeddedStore } from '../store/open-embedded-store.js'
-import { spawnLogThread } from '../store/spawn-log-thread.js'
 import { type OpenLog, openLog } from '../telemetry/open-log.js'
 import { startProfiles } from '../telemetry/profile.js'
-import { bootstrap } from './bootstrap.js'
-import type { ClusterView } from './cluster-view.js'
+import { ClusterNode } from './cluster-node.js'
 import { CoordinatorActor, type ToCoordinatorActor } from './coordinator-actor.js'
 
 const VALIDATE_TIMEOUT_MS = 20_000
@@ -32,12 +24,16 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
   readonly #system: ActorSystem
   readonly #root: PortLink<CoordinatorToRoot>
   readonly #jobs: JobPool
-  #store: EmbeddedStore | null = null
+  readonly #isFirstLife: boolean
+  #node: ClusterNode | null = null
   #actor: ActorRef<ToCoordinatorActor> | null = null
   #stopping = false
+  #hasFailed = false
 
-  constructor(port: MessagePort, data: CoordinatorThreadData) {
+  /** `isFirstLife`: the process has just started, and refuses to if something is wrong. */
+  constructor(port: MessagePort, data: CoordinatorThreadData, isFirstLife: boolean) {
     this.#data = data
+    this.#isFirstLife = isFirstLife
     this.#opened = openLog(data.log, 'coordinator', 'coordinator')
     const endProfiles = startProfiles(data.profiles)
     process.on('exit', endProfiles)
@@ -61,23 +57,27 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
   }
 
   start(): void {
+    const { dataDir, member, memberOptions, cluster } = this.#data
+    const log = this.#opened.log
     try {
-      const { dataDir, member } = this.#data
-      const incarnation = randomBytes(8).toString('hex')
-      const identity = openIdentity(new NodeDisk(dataDir), member, incarnation)
-      const store = openEmbeddedStore({
+      this.#node = new ClusterNode({
         time: systemTime,
-        log: this.#opened.log.child('store'),
-        nodeId: `${identity.name}/${identity.incarnation}`,
-        // The root holds the lock of the directory, over all our lives.
-        spawnLog: spawnLogThread(dataDir, { locked: true }),
-        listener: {
-          onReady: () => this.#bootstrap(store, identity.incarnation),
-          onFailed: (error) => this.#onStoreFailed(error),
-          onStopped: () => process.exit(0),
+        log,
+        name: member,
+        memberOptions,
+        dataDir,
+        setup: cluster,
+        isFirstLife: this.#isFirstLife,
+        onReady: () => this.#spawn(),
+        onFailed: (error) => this.#onNodeFailed(error),
+        onStopped: () => process.exit(0),
+        onWaiting: (reason) => this.#root.remote.tell({ type: 'coordinator-waiting', reason }),
+        onPurged: (reason) => {
+          log.error('purged from the cluster', { reason })
+          this.#root.remote.tell({ type: 'coordinator-purged', reason })
         },
+        onQuorum: () => this.#actor?.tell({ type: 'quorum-changed' }),
       })
-      this.#store = store
     } catch (thrown) {
       this.#fail(GatewayError.from(thrown))
     }
@@ -96,6 +96,7 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
         break
       case 'reopen-logs':
         this.#opened.reopen()
+        this.#node?.reloadCertificates()
         break
       case 'worker-stats':
         this.#actor?.tell(m)
@@ -123,17 +124,12 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
     )
   }
 
-  #bootstrap(store: EmbeddedStore, incarnation: string): void {
-    bootstrap(store, systemTime.wallMs(), (error) => {
-      if (error !== null) this.#fail(error)
-      else this.#spawn(store, incarnation)
-    })
-  }
-
-  #spawn(store: EmbeddedStore, incarnation: string): void {
+  #spawn(): void {
+    const node = this.#node
+    if (node === null || this.#stopping || this.#hasFailed) return
+    const { store } = node.replica
     const { revision, keyCount } = store.status()
     this.#opened.log.info('store is open', { revision, keys: keyCount })
-    const startedMs = systemTime.wallMs()
     this.#actor = this.#system.spawn<ToCoordinatorActor>(
       'coordinator',
       ({ self }) =>
@@ -145,12 +141,7 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
           time: systemTime,
           log: this.#opened.log,
           member: this.#data.member,
-          view: aloneView(store, {
-            name: this.#data.member,
-            options: this.#data.memberOptions,
-            id: incarnation,
-            startedMs,
-          }),
+          view: node.view,
           requestTimeoutMs: this.#data.requestTimeoutMs,
           unknownFields: this.#data.unknownFields,
           ready: () => this.#root.remote.tell({ type: 'coordinator-ready' }),
@@ -183,13 +174,14 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
   }
 
   /** A store that fails while serving: reads and traffic go on, the log is fenced. */
-  #onStoreFailed(error: GatewayError): void {
+  #onNodeFailed(error: GatewayError): void {
     if (this.#actor === null) this.#fail(error)
     else
       this.#opened.log.error('store failed; nothing is written any more', { error: error.message })
   }
 
   #fail(error: GatewayError): void {
+    this.#hasFailed = true
     this.#opened.log.error('coordinator cannot start', { error: error.message })
     this.#root.remote.tell({ type: 'coordinator-failed', message: error.message })
     // Gone once the message is out; a later life may find the disk in order again.
@@ -200,46 +192,8 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
     if (this.#stopping) return
     this.#stopping = true
     this.#system.stopAll()
-    if (this.#store === null) process.exit(0)
-    else this.#store.stop()
-  }
-}
-
-function aloneView(
-  store: EmbeddedStore,
-  self: { name: string; options: Readonly<Record<string, unknown>>; id: string; startedMs: number },
-): ClusterView {
-  const seconds = (ms: number): string => new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z')
-  return {
-    isAlone: true,
-    consensus: () => ({ hasQuorum: true, staleMs: 0 }) as ConsensusStatus,
-    failure: () => store.status().failure,
-    quorumProblem: () => '',
-    listMembers: (done) =>
-      done([
-        {
-          options: self.options,
-          lastHeartbeatTime: seconds(systemTime.wallMs()),
-          etcd: { id: self.id, startTime: seconds(self.startedMs), state: 'Leader' },
-        },
-      ]),
-    purge: (name, done) =>
-      done({
-        ok: false,
-        error:
-          name === self.name
-            ? new GatewayError(
-                'REQUEST_INVALID',
-                `${name} is the only member of its cluster and cannot be purged`,
-              )
-            : new GatewayError('MEMBER_NOT_FOUND', 'not found'),
-      }),
-    publishServing: () => {},
-    readServing: (done) => done([]),
-    publishStatus: () => {},
-    withdrawStatus: () => {},
-    readStatus: (_only, done) => done(new Map()),
-    close: () => {},
+    if (this.#node === null) process.exit(0)
+    else this.#node.stop()
   }
 }
 

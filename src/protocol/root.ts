@@ -56,6 +56,18 @@ export interface CoordinatorFailed {
   readonly message: string
 }
 
+/** The node belongs to no cluster yet, and waits for others; said again when the reason changes. */
+export interface CoordinatorWaiting {
+  readonly type: 'coordinator-waiting'
+  readonly reason: string
+}
+
+/** The node was taken out of its cluster: the process is to drain and end. */
+export interface CoordinatorPurged {
+  readonly type: 'coordinator-purged'
+  readonly reason: string
+}
+
 /** Closed rows of a worker's statistics have been added up. */
 export interface StatsRead {
   readonly type: 'stats-read'
@@ -63,4 +75,9 @@ export interface StatsRead {
   readonly rows: readonly number[]
 }
 
-export type CoordinatorToRoot = CoordinatorReady | CoordinatorFailed | StatsRead
+export type CoordinatorToRoot =
+  | CoordinatorReady
+  | CoordinatorFailed
+  | CoordinatorWaiting
+  | CoordinatorPurged
+  | StatsRead

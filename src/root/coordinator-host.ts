@@ -19,6 +19,10 @@ export interface CoordinatorHostOptions {
   ready(): void
   /** The data directory cannot be used; the process is to end with this sentence. */
   unusable(message: string): void
+  /** It waits for other members of the cluster; there may be much time. */
+  waiting(): void
+  /** The process is to drain and end, with this sentence. */
+  purged(message: string): void
   statsRead(worker: number, rows: readonly number[]): void
 }
 
@@ -33,6 +37,7 @@ export class CoordinatorHost implements Actor<CoordinatorToRoot> {
   #link: PortLink<RootToCoordinator> | null = null
   #isReady = false
   #down = ''
+  #waitsFor = ''
 
   constructor(options: CoordinatorHostOptions) {
     this.#o = options
@@ -84,7 +89,9 @@ export class CoordinatorHost implements Actor<CoordinatorToRoot> {
         // The link speaks a wider union, of which every member answers alike.
         return (link.remote as ActorRef<ToCoordinator>).ask(message, timeoutMs)
       }
-      const reason = this.#down === '' ? 'the coordinator is starting, try again' : this.#down
+      const starting =
+        this.#waitsFor === '' ? 'the coordinator is starting, try again' : this.#waitsFor
+      const reason = this.#down === '' ? starting : this.#down
       return Promise.reject(new GatewayError('STORE_UNAVAILABLE', reason, { taken: false }))
     },
   }
@@ -94,11 +101,19 @@ export class CoordinatorHost implements Actor<CoordinatorToRoot> {
       case 'coordinator-ready':
         this.#isReady = true
         this.#down = ''
+        this.#waitsFor = ''
         this.#o.ready()
         break
       case 'coordinator-failed':
         this.#down = m.message
         this.#o.unusable(m.message)
+        break
+      case 'coordinator-waiting':
+        this.#waitsFor = m.reason
+        this.#o.waiting()
+        break
+      case 'coordinator-purged':
+        this.#o.purged(m.reason)
         break
       case 'stats-read':
         this.#o.statsRead(m.worker, m.rows)

@@ -73,11 +73,15 @@ export class Root {
   readonly #served: Promise<void>
   #resolveServed!: () => void
   readonly #faultDoor: FaultDoor | null
+  #listening: Promise<void> | null = null
   #watching: Timer | null = null
   #stopping: Promise<void> | null = null
 
-  /** Throws when the log cannot be written. */
-  constructor(effective: Effective) {
+  /**
+   * Throws when the log cannot be written. `purged`: the process is to stop, with this sentence, as
+   * the member was taken out of its cluster.
+   */
+  constructor(effective: Effective, purged: (message: string) => void) {
     this.#effective = effective
     const { options } = effective
     this.#paths = pathsOf(effective)
@@ -129,6 +133,8 @@ export class Root {
       }),
       ready: () => this.#onCoordinatorReady(),
       unusable: (message) => this.#rejectStarted(new Error(message)),
+      waiting: () => this.#listenForAdmin().catch(this.#rejectStarted),
+      purged,
       statsRead: (worker, read) => {
         const rows = this.#shared.onStatsRead(worker, read)
         if (rows.length > 0) this.#workers.ref(worker)?.tell({ type: 'free-stats', rows })
@@ -200,9 +206,15 @@ export class Root {
     this.#faultDoor?.open()
     await this.#started
     await this.#untilServed()
-    await this.#admin.listen()
+    await this.#listenForAdmin()
     this.log.info('ready', { traffic: options.trafficHost || 'all addresses' })
     writeFileSync(this.#paths.pidFile, `${process.ppid}\n`, { mode: 0o644 })
+  }
+
+  /** While a member waits for others, its admin API says so. */
+  #listenForAdmin(): Promise<void> {
+    this.#listening ??= this.#admin.listen()
+    return this.#listening
   }
 
   /**

@@ -40,6 +40,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   coordinator: [
     'store',
     'board',
+    'peer',
     'kinds',
     'objects',
     'protocol',

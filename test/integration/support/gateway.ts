@@ -54,8 +54,13 @@ export class Gateway {
 
   /** Starts it again after its end, with the same options. */
   async restart(): Promise<void> {
-    this.program = this.#spawn()
+    this.respawn()
     await this.healthy()
+  }
+
+  /** The same, not waited for. */
+  respawn(): void {
+    this.program = this.#spawn()
   }
 
   /** Waits until the admin API answers. */

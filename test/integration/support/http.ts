@@ -2,6 +2,8 @@ import http from 'node:http'
 
 export interface Ask {
   readonly port: number
+  /** Default 127.0.0.1. */
+  readonly address?: string
   readonly method?: string
   readonly path?: string
   readonly host?: string
@@ -21,10 +23,11 @@ export interface Answer {
   readonly text: string
 }
 
-/** One request to 127.0.0.1 and its whole answer. */
+/** One request to this machine and its whole answer. */
 export function ask(options: Ask): Promise<Answer> {
   const {
     port,
+    address = '127.0.0.1',
     method = 'GET',
     path = '/',
     headers = {},
@@ -34,7 +37,7 @@ export function ask(options: Ask): Promise<Answer> {
   } = options
   return new Promise((resolve, reject) => {
     const request = http.request({
-      host: '127.0.0.1',
+      host: address,
       port,
       method,
       path,
