@@ -23,6 +23,12 @@ export function parseServerUrl(text: string): ServerUrl | null {
   return { scheme, host, port, pathPrefix: url.pathname.replace(/\/+$/, '') }
 }
 
+/** Whether `text`, an http or https URL, may name a `Service`: all in it has a meaning there. */
+export function isServiceUrl(text: string): boolean {
+  const { username, password, hash, port } = new URL(text)
+  return username === '' && password === '' && hash === '' && port !== '0'
+}
+
 /** The Host field that names `origin`: the port only when it is not the scheme's own. */
 export function hostFieldOf(origin: ServerOrigin): string {
   const host = isIPv6(origin.host) ? `[${origin.host}]` : origin.host

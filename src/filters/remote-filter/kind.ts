@@ -1,4 +1,5 @@
 import { checked, duration, object, type SpecOf, type SpecProblem, url } from '../../spec/schema.js'
+import { isServiceUrl } from '../../upstream/server-url.js'
 import { defineFilterKind } from '../contract.js'
 
 /** Bodies that go to the service, in bytes. */
@@ -13,12 +14,10 @@ const spec = checked(
       default: '60s',
     }),
   }),
-  (remote): SpecProblem[] => {
-    const { username, password, hash, port } = new URL(remote.url)
-    return username === '' && password === '' && hash === '' && port !== '0'
+  (remote): SpecProblem[] =>
+    isServiceUrl(remote.url)
       ? []
-      : [{ path: ['url'], message: 'expected no user and no fragment in it, and no port 0' }]
-  },
+      : [{ path: ['url'], message: 'expected no user and no fragment in it, and no port 0' }],
 )
 export type Spec = SpecOf<typeof spec>
 

@@ -8,19 +8,12 @@ import type { FilterContext } from '../contract.js'
 import { setIdentity } from './identity.js'
 import type { IntrospectSpec } from './oauth-spec.js'
 import { INVALID, type TokenJudge } from './token-judge.js'
-import { VerdictCache } from './verdict-cache.js'
+import { type Identity, VerdictCache } from './verdict-cache.js'
 
 /** An answer about a token that is longer is none. */
 const ANSWER_BYTES_MAX = 65_536
 /** RFC 6749 appendix A.12: visible ASCII and blanks; a blank would end the token before. */
 const TOKEN = /^[\x21-\x7e]+$/
-
-/** Whose a token is, and until when: milliseconds since the Unix epoch. */
-export interface Identity {
-  readonly sub: string
-  readonly scope: string
-  readonly expiresMs: number
-}
 
 /** Asks a server whether tokens are valid (RFC 7662), over connections that are kept. */
 export class Introspector implements TokenJudge {

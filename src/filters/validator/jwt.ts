@@ -1,22 +1,24 @@
 import { bearerToken, cookieValues } from '../../http/credentials.js'
 import type { Exchange } from '../../http/exchange.js'
-import { JwtVerifier } from '../../lib/jwt.js'
+import type { FilterContext } from '../contract.js'
 import type { JwtSpec } from './jwt-spec.js'
+import { createTokenVerifier } from './one-key.js'
+import type { TokenVerdict, TokenVerifier } from './token-verifier.js'
 
 /** A JSON Web Token that has to be there, signed with the key and valid now. */
 export class JwtCheck {
+  readonly verifier: TokenVerifier
   readonly #cookieName: string
-  readonly #verifier: JwtVerifier
 
-  constructor(spec: JwtSpec) {
+  constructor(spec: JwtSpec, context: FilterContext) {
     this.#cookieName = spec.cookieName
-    this.#verifier = new JwtVerifier(spec, spec.leeway)
+    this.verifier = createTokenVerifier(spec, context)
   }
 
   /** `nowMs`: milliseconds since the Unix epoch. */
-  allows(ex: Exchange, nowMs: number): boolean {
+  judge(ex: Exchange, nowMs: number): TokenVerdict {
     const token = this.#tokenOf(ex)
-    return token !== null && this.#verifier.verify(token, nowMs) !== null
+    return token === null ? null : this.verifier.verify(token, nowMs)
   }
 
   #tokenOf(ex: Exchange): string | null {

@@ -8,6 +8,7 @@ import {
   string,
   url,
 } from '../../spec/schema.js'
+import { isServiceUrl } from '../../upstream/server-url.js'
 import { checkKey, jwtKeyFields } from './jwt-spec.js'
 
 const tokenIntrospect = checked(
@@ -37,12 +38,10 @@ const tokenIntrospect = checked(
     },
     { doc: 'Ask a server about the token; goes before `jwt`.', optional: true },
   ),
-  ({ endPoint }): SpecProblem[] => {
-    const { username, password, hash, port } = new URL(endPoint)
-    return username === '' && password === '' && hash === '' && port !== '0'
+  ({ endPoint }): SpecProblem[] =>
+    isServiceUrl(endPoint)
       ? []
-      : [{ path: ['endPoint'], message: 'expected no user and no fragment in it, and no port 0' }]
-  },
+      : [{ path: ['endPoint'], message: 'expected no user and no fragment in it, and no port 0' }],
 )
 export type IntrospectSpec = Exclude<SpecOf<typeof tokenIntrospect>, undefined>
 

@@ -1,12 +1,14 @@
 import { bearerToken } from '../../http/credentials.js'
-import { type Exchange, OK } from '../../http/exchange.js'
+import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import type { Clock } from '../../lib/clock.js'
-import { JwtVerifier } from '../../lib/jwt.js'
 import type { FilterContext } from '../contract.js'
 import { setIdentity } from './identity.js'
 import { Introspector } from './introspection.js'
 import type { OAuth2Spec } from './oauth-spec.js'
+import { createTokenVerifier } from './one-key.js'
+import { PendingKeys } from './pending.js'
 import { INVALID, type TokenJudge } from './token-judge.js'
+import { NO_KEYS, PENDING, type TokenVerifier } from './token-verifier.js'
 
 /** An OAuth 2 token that has to be there and valid; the back end is told whose it is. */
 export class OAuth2Check {
@@ -16,7 +18,7 @@ export class OAuth2Check {
     if (spec.tokenIntrospect !== undefined) {
       this.#judge = new Introspector(spec.tokenIntrospect, context, clock)
     } else if (spec.jwt !== undefined) {
-      this.#judge = new SelfEncoded(new JwtVerifier(spec.jwt, spec.jwt.leeway), clock)
+      this.#judge = new SelfEncoded(createTokenVerifier(spec.jwt, context), clock)
     } else throw new TypeError('the kind has checked that one of the two is there')
   }
 
@@ -33,31 +35,41 @@ export class OAuth2Check {
 }
 
 class SelfEncoded implements TokenJudge {
-  readonly #verifier: JwtVerifier
+  readonly #verifier: TokenVerifier
   readonly #clock: Clock
 
-  constructor(verifier: JwtVerifier, clock: Clock) {
+  constructor(verifier: TokenVerifier, clock: Clock) {
     this.#verifier = verifier
     this.#clock = clock
   }
 
   judge(ex: Exchange, token: string): number {
-    const claims = this.#verifier.verify(token, this.#clock.wallMs())
-    const { sub, scope } = claims ?? {}
-    // As in Easegress, claims that are no text are not handed on.
-    const isValid =
-      claims !== null &&
-      setIdentity(
-        ex.request.headers,
-        typeof sub === 'string' ? sub : '',
-        typeof scope === 'string' ? scope : '',
-      )
-    if (isValid) return OK
-    ex.respond(403)
-    return INVALID
+    const code = this.#verdict(ex, token)
+    if (code !== null) return code
+    const again = (waited: Exchange): number => this.#verdict(waited, token) ?? refuse(waited, 503)
+    new PendingKeys(ex, this.#verifier, again)
+    return SUSPENDED
   }
 
   retire(): void {
-    // It holds nothing.
+    this.#verifier.retire()
   }
+
+  /** Null when keys have to be waited for. */
+  #verdict(ex: Exchange, token: string): number | null {
+    const claims = this.#verifier.verify(token, this.#clock.wallMs())
+    if (claims === PENDING) return null
+    if (claims === NO_KEYS) return refuse(ex, 503)
+    if (claims === null) return refuse(ex, 403)
+    const { sub, scope } = claims
+    // As in Easegress, claims that are no text are not handed on.
+    const userId = typeof sub === 'string' ? sub : ''
+    const scopes = typeof scope === 'string' ? scope : ''
+    return setIdentity(ex.request.headers, userId, scopes) ? OK : refuse(ex, 403)
+  }
+}
+
+function refuse(ex: Exchange, status: number): number {
+  ex.respond(status)
+  return INVALID
 }

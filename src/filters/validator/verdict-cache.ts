@@ -1,8 +1,13 @@
-import type { Identity } from './introspection.js'
-
 /** Tokens remembered, in each of two generations, and how long one may be for that. */
 const TOKENS_MAX = 1_024
 const TOKEN_CHARS_MAX = 4_096
+
+/** Whose a token is, and until when: milliseconds since the Unix epoch. */
+export interface Identity {
+  readonly sub: string
+  readonly scope: string
+  readonly expiresMs: number
+}
 
 interface Verdict extends Identity {
   readonly untilMs: number
