@@ -2,7 +2,7 @@ import type { Exchange, Scope } from '../http/exchange.js'
 import type { FlowSlot } from '../http/flow.js'
 import type { Template } from '../http/template.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
-import type { AreaKey, DataView, NodeWords, StatsRow } from '../shared/contract.js'
+import type { AreaKey, CustomDataView, NodeWords, StatsRow } from '../shared/contract.js'
 import type { NodePermits } from '../shared/permits.js'
 import type { Schema } from '../spec/schema.js'
 import type { Logger } from '../telemetry/log.js'
@@ -83,7 +83,7 @@ export interface FilterContext {
   /** Node-wide permits in rounds of a key that `permits(spec)` named. */
   permits(key: string): NodePermits
   /** Custom data of the cluster under one of the prefixes that `data(spec)` named. */
-  data(prefix: string): DataView
+  data(prefix: string): CustomDataView
   /** This worker's statistics row of `key`, one of what `stats(spec)` named. */
   stats(key: string): StatsRow
 }

@@ -5,6 +5,7 @@ import type { AnyFilterKind } from './contract.js'
 import { corsAdaptor } from './cors-adaptor/kind.js'
 import { dataBuilder } from './data-builder/kind.js'
 import { fallback } from './fallback/kind.js'
+import { headerLookup } from './header-lookup/kind.js'
 import { mock } from './mock/kind.js'
 import { oidcAdaptor } from './oidc-adaptor/kind.js'
 import { opaFilter } from './opa-filter/kind.js'
@@ -44,6 +45,7 @@ const KINDS_V2: readonly AnyFilterKind[] = [
   corsAdaptor,
   dataBuilder,
   fallback,
+  headerLookup,
   mock,
   oidcAdaptor,
   opaFilter,

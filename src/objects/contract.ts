@@ -1,7 +1,7 @@
 import type { Exchange } from '../http/exchange.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
 import type { TopPath } from '../protocol/worker.js'
-import type { AreaKey, DataView, NodeWords, StatsRow } from '../shared/contract.js'
+import type { AreaKey, CustomDataView, NodeWords, StatsRow } from '../shared/contract.js'
 import type { NodePermits } from '../shared/permits.js'
 import type { NodeCap } from '../shared/rows.js'
 import type { Schema } from '../spec/schema.js'
@@ -33,7 +33,7 @@ export interface WorkerEnv {
   cap(key: string): NodeCap
   permits(key: string): NodePermits
   /** Custom data under a prefix that `shared(spec)` named. */
-  data(prefix: string): DataView
+  data(prefix: string): CustomDataView
   /** This worker's statistics row of a key that `shared(spec)` named. */
   stats(key: string): StatsRow
 }

@@ -24,7 +24,7 @@ export const WORDS_PER_SLOT = 16
  * Custom data of the cluster under one prefix, as this worker has it: changes arrive some
  * milliseconds after they are committed. Keys are what follows the prefix.
  */
-export interface DataView {
+export interface CustomDataView {
   /** JSON text; undefined where there is nothing. */
   get(key: string): string | undefined
   /** Changes with every change: what was made of the data may be kept as long as it stays. */

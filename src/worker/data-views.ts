@@ -1,12 +1,12 @@
 import type { Time } from '../lib/clock.js'
 import type { SharedKeys } from '../objects/contract.js'
 import type { DataPart } from '../protocol/worker.js'
-import type { DataView } from '../shared/contract.js'
+import type { CustomDataView } from '../shared/contract.js'
 
 /** Longest wait of an object for its data; then it starts without, and gets it when it is there. */
 const ARRIVAL_MS = 2_000
 
-class View implements DataView {
+class View implements CustomDataView {
   version = 0
   users = 0
   isHere = false
@@ -46,7 +46,7 @@ export class DataViews {
   }
 
   /** A prefix that is in use. */
-  view(prefix: string): DataView {
+  view(prefix: string): CustomDataView {
     const view = this.#views.get(prefix)
     if (view === undefined) throw new Error(`custom data ${prefix} was not asked for`)
     return view
