@@ -1,0 +1,695 @@
+import { expect, it } from 'vitest'
+import { FakeBody, type FakeClient } from '../../http/fake-client.fixture.js'
+import { turns, until } from '../../upstream/scripted-server.fixture.js'
+import { type Harness, problemsOf } from '../harness.fixture.js'
+import { proxyV2Over, type Serve, withScripted, withServers } from './backends.fixture.js'
+
+const told = (client: FakeClient): unknown[] => [client.status, client.text, client.ending]
+
+const scripted = (
+  test: Parameters<typeof withScripted>[0],
+  fields: Parameters<typeof proxyV2Over>[1] = {},
+): Promise<void> => withScripted(test, (port) => proxyV2Over([port], fields), 'v2')
+
+const served = (
+  count: number,
+  serve: Serve,
+  fields: Parameters<typeof proxyV2Over>[1],
+  test: (harness: Harness) => Promise<void>,
+): Promise<void> => withServers(count, serve, (ports) => proxyV2Over(ports, fields), test, 'v2')
+
+const retrying = (policy = '') => ({
+  pool: 'retryPolicy: again',
+  pipeline: `resilience:\n- {name: again, kind: Retry, waitDuration: 100ms${policy}}`,
+})
+
+// -- one attempt ---------------------------------------------------------------------------------
+
+it.each<
+  [name: string, server: (port: number) => string, pool: string, host: (port: number) => string]
+>([
+  ['of a server by address', (port) => `url: "http://127.0.0.1:${port}"`, '', () => 'gateway.test'],
+  [
+    'of a server by name',
+    (port) => `url: "http://localhost:${port}"`,
+    '',
+    (port) => `localhost:${port}`,
+  ],
+  [
+    'with keepHost',
+    (port) => `url: "http://localhost:${port}", keepHost: true`,
+    '',
+    () => 'gateway.test',
+  ],
+  [
+    'with setUpstreamHost',
+    (port) => `url: "http://127.0.0.1:${port}"`,
+    'setUpstreamHost: true',
+    (port) => `127.0.0.1:${port}`,
+  ],
+  [
+    'with both',
+    (port) => `url: "http://127.0.0.1:${port}", keepHost: true`,
+    'setUpstreamHost: true',
+    () => 'gateway.test',
+  ],
+])('sends the Host %s', (_name, server, pool, host) =>
+  withScripted(
+    async (harness, backend) => {
+      const client = harness.start({ path: '/a%2Fb', query: 'q' })
+      const peer = await backend.peer(0)
+      expect(await peer.head()).toBe(`GET /a%2Fb?q HTTP/1.1\r\nhost: ${host(backend.port)}\r\n\r\n`)
+      peer.send('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')
+      await until('the answer', () => client.ending === 'complete')
+      expect(told(client)).toEqual([200, 'ok', 'complete'])
+    },
+    (port) => proxyV2Over([server(port)], { pool }),
+    'v2',
+  ),
+)
+
+it('sends no field of this hop, either way', () =>
+  scripted(async (harness, backend) => {
+    const client = harness.start({
+      headers: [
+        ['proxy-authorization', 'secret'],
+        ['connection', 'x-hop'],
+        ['x-hop', '1'],
+        ['te', 'trailers'],
+        ['x-end', '1'],
+      ],
+    })
+    const peer = await backend.peer(0)
+    expect(await peer.head()).toBe('GET / HTTP/1.1\r\nhost: gateway.test\r\nx-end: 1\r\n\r\n')
+    peer.send(
+      'HTTP/1.1 200 OK\r\ncontent-length: 0\r\nproxy-authenticate: Basic\r\nkeep-alive: timeout=5\r\n\r\n',
+    )
+    await until('the answer', () => client.ending === 'complete')
+    expect(client.headers).toEqual(['content-length', '0'])
+  }))
+
+it.each<[name: string, answer: string, status: number, text: string]>([
+  ['a success', '200 OK', 200, 'abc'],
+  ['a client error', '404 No', 404, 'abc'],
+  ['a failure of the back end', '502 Bad', 418, ''],
+])('goes on with %s', (_name, answer, status, text) =>
+  scripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      peer.send(`HTTP/1.1 ${answer}\r\ncontent-length: 3\r\n\r\nabc`)
+      await until('the answer', () => client.ending === 'complete')
+      expect([client.status, client.text]).toEqual([status, text])
+    },
+    {
+      pipeline:
+        'flow:\n- {filter: proxy, jumpIf: {"": END, failureCode: instead}}\n- {filter: instead}',
+      after: '- {name: instead, kind: Mock, rules: [{code: 418}]}',
+    },
+  ),
+)
+
+it('counts what failureCodes says and nothing else', () =>
+  scripted(
+    async (harness, backend) => {
+      for (const [status, want] of [
+        [500, 500],
+        [404, 404],
+      ]) {
+        const client = harness.start()
+        const peer = await backend.peer(0)
+        await peer.head()
+        peer.received = ''
+        peer.send(`HTTP/1.1 ${status} X\r\ncontent-length: 0\r\n\r\n`)
+        await until('the answer', () => client.ending === 'complete')
+        expect(client.status).toBe(want)
+      }
+      expect(harness.statuses('proxy/mainPool')).toEqual([500, 404])
+    },
+    { pool: 'failureCodes: [404]\ncircuitBreakerPolicy: cb', pipeline: BREAKER },
+  ))
+
+const BREAKER = `resilience:
+- {name: cb, kind: CircuitBreaker, slidingWindowSize: 2, minimumNumberOfCalls: 2, permittedNumberOfCallsInHalfOpenState: 1, waitDurationInOpenState: 10s}`
+
+it('answers 408 when the head does not come in time, and gives up the connection', () =>
+  scripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      harness.pass(1_100)
+      await until('the answer', () => client.ending === 'complete')
+      expect(told(client)).toEqual([408, '', 'complete'])
+      expect(harness.statuses('proxy/mainPool')).toEqual([408])
+    },
+    { pool: 'timeout: 1s' },
+  ))
+
+it('does not cut a body that takes longer than the time to its head', () =>
+  scripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      peer.send('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab')
+      await until('half of it', () => client.text === 'ab')
+      harness.pass(5_000)
+      peer.send('cd')
+      await until('the answer', () => client.ending === 'complete')
+      expect(told(client)).toEqual([200, 'abcd', 'complete'])
+    },
+    { pool: 'timeout: 1s' },
+  ))
+
+it('answers 503 when nobody listens', () =>
+  scripted(async (harness, backend) => {
+    await backend.close()
+    const client = await harness.ask()
+    expect(told(client)).toEqual([503, '', 'complete'])
+  }))
+
+it.each<[name: string, head: string, status: number, ending: string]>([
+  ['announced', 'content-length: 5\r\n\r\n12345', 500, 'complete'],
+  ['not announced', 'transfer-encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n', 200, 'broken'],
+  ['as large as allowed', 'content-length: 4\r\n\r\n1234', 200, 'complete'],
+])('bounds a response body that is %s', (_name, head, status, ending) =>
+  scripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      peer.send(`HTTP/1.1 200 OK\r\n${head}`)
+      await until('the end', () => client.ending !== 'open')
+      expect([client.status, client.ending]).toEqual([status, ending])
+    },
+    { proxy: 'serverMaxBodySize: 4' },
+  ),
+)
+
+it('lets any body through where the pool says so', () =>
+  scripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      peer.send('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345')
+      await until('the answer', () => client.ending === 'complete')
+      expect(client.text).toBe('12345')
+    },
+    { proxy: 'serverMaxBodySize: 4', pool: 'serverMaxBodySize: -1' },
+  ))
+
+it('keeps fields of an answer that is there, and lets those of CORS be replaced', () =>
+  scripted(async (harness, backend) => {
+    const client = harness.start({}, ({ ex }) => {
+      ex.response.headers.add('x-a', '1')
+      ex.response.headers.add('access-control-allow-origin', 'https://a')
+    })
+    const peer = await backend.peer(0)
+    await peer.head()
+    peer.send(
+      'HTTP/1.1 200 OK\r\nx-a: 2\r\naccess-control-allow-origin: *\r\ncontent-length: 0\r\n\r\n',
+    )
+    await until('the answer', () => client.ending === 'complete')
+    expect(client.headers).toEqual([
+      ...['x-a', '1', 'x-a', '2'],
+      ...['access-control-allow-origin', '*', 'content-length', '0'],
+    ])
+  }))
+
+it('gives back everything when the client goes', () =>
+  scripted(
+    async (harness, backend) => {
+      const early = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      early.abort()
+      await peer.gone()
+      const late = harness.start()
+      const second = await backend.peer(1)
+      await second.head()
+      second.send('HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\nab')
+      await until('some of it', () => late.text === 'ab')
+      late.abort()
+      await second.gone()
+      expect(harness.statuses('proxy/mainPool')).toEqual([499, 200])
+    },
+    { pool: 'timeout: 1h', proxy: 'serverMaxBodySize: -1' },
+  ))
+
+// -- retries -------------------------------------------------------------------------------------
+
+const flaky = (failures: number, seen: string[] = []): Serve => {
+  let count = 0
+  return (request, response) => {
+    count += 1
+    const chunks: Buffer[] = []
+    request.on('data', (chunk: Buffer) => chunks.push(chunk))
+    request.on('end', () => {
+      seen.push(`${request.method} ${Buffer.concat(chunks).toString()}`)
+      const isBad = count <= failures
+      response.setHeader('x-attempt', String(count))
+      response.setHeader(`x-only-${count}`, '1')
+      response.statusCode = isBad ? 500 : 200
+      response.end(isBad ? 'failed' : 'done')
+    })
+  }
+}
+
+/** Asks, and lets time pass until there is an answer. */
+async function askOverTime(
+  harness: Harness,
+  request: Parameters<Harness['start']>[0] = {},
+  stepMs = 50,
+): Promise<{ client: FakeClient; passedMs: number }> {
+  const client = harness.start(request)
+  let passedMs = 0
+  while (client.ending === 'open') {
+    await turns(20)
+    if (harness.timers.runningCount > 0 && client.ending === 'open') {
+      harness.pass(stepMs)
+      passedMs += stepMs
+    }
+  }
+  return { client, passedMs }
+}
+
+it('tries again until it goes well, and nothing of the failed attempts is left', async () => {
+  const seen: string[] = []
+  await served(1, flaky(2, seen), retrying(), async (harness) => {
+    const { client, passedMs } = await askOverTime(harness, { method: 'POST', body: 'text' })
+    expect(told(client)).toEqual([200, 'done', 'complete'])
+    expect(client.header('x-attempt')).toBe('3')
+    expect([client.header('x-only-1'), client.header('x-only-2')]).toEqual([null, null])
+    expect(seen).toEqual(['POST text', 'POST text', 'POST text'])
+    expect(harness.statuses('proxy/mainPool')).toEqual([500, 500, 200])
+    expect(passedMs).toBeGreaterThanOrEqual(200)
+  })
+})
+
+it('gives the last answer when all fail, at once', () =>
+  served(1, flaky(99), retrying(', maxAttempts: 2'), async (harness) => {
+    const { client } = await askOverTime(harness)
+    expect(told(client)).toEqual([500, 'failed', 'complete'])
+    expect(client.header('x-attempt')).toBe('2')
+    expect(harness.statuses('proxy/mainPool')).toEqual([500, 500])
+  }))
+
+it('tries again when the connection fails, and answers 503 in the end', () =>
+  scripted(async (harness, backend) => {
+    await backend.close()
+    const { client } = await askOverTime(harness)
+    expect(client.status).toBe(503)
+    expect(harness.statuses('proxy/mainPool')).toEqual([503, 503, 503])
+  }, retrying()))
+
+it('tries again when there is no answer in time', () =>
+  scripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      await (await backend.peer(0)).head()
+      harness.pass(1_100)
+      harness.pass(200)
+      const peer = await backend.peer(1)
+      await peer.head()
+      peer.send('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
+      await until('the answer', () => client.ending === 'complete')
+      expect(harness.statuses('proxy/mainPool')).toEqual([408, 200])
+    },
+    { ...retrying(), pool: 'retryPolicy: again\ntimeout: 1s' },
+  ))
+
+it('sends a body that streams once', () =>
+  scripted(async (harness, backend) => {
+    const body = new FakeBody(4)
+    const client = harness.start({ method: 'POST', body })
+    const peer = await backend.peer(0)
+    body.push('text')
+    body.end()
+    await peer.expects('text')
+    peer.send('HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n')
+    await until('the answer', () => client.ending === 'complete')
+    expect(harness.statuses('proxy/mainPool')).toEqual([503])
+  }, retrying()))
+
+it('holds a body whole where the server bounds it, to send it again', async () => {
+  const seen: string[] = []
+  await served(1, flaky(1, seen), retrying(), async (harness) => {
+    const body = new FakeBody(4)
+    const client = harness.start({ method: 'PUT', body }, ({ ex }) => {
+      ex.requestBodyMax = 100
+    })
+    body.push('text')
+    body.end()
+    while (client.ending === 'open') {
+      await turns(20)
+      harness.pass(20)
+    }
+    expect([client.status, seen]).toEqual([200, ['PUT text', 'PUT text']])
+  })
+})
+
+it('a client that goes ends the wait', () =>
+  served(1, flaky(9), retrying(), async (harness) => {
+    const client = harness.start()
+    await until('the first attempt', () => harness.statuses('proxy/mainPool').length === 1)
+    client.abort()
+    harness.pass(1_000)
+    await turns(20)
+    expect(harness.statuses('proxy/mainPool')).toEqual([500])
+  }))
+
+// -- the circuit ---------------------------------------------------------------------------------
+
+it('opens the circuit on failures, counts a call with its retries as one, and closes again', () =>
+  served(
+    1,
+    flaky(4),
+    {
+      pool: 'circuitBreakerPolicy: cb\nretryPolicy: again',
+      pipeline: `${BREAKER}\n- {name: again, kind: Retry, maxAttempts: 2, waitDuration: 10ms}`,
+    },
+    async (harness) => {
+      for (let i = 0; i < 2; i++) expect((await askOverTime(harness)).client.status).toBe(500)
+      expect(harness.statuses('proxy/mainPool')).toHaveLength(4)
+      const refused = await harness.ask()
+      expect([refused.status, refused.text]).toEqual([503, ''])
+      expect(harness.statuses('proxy/mainPool')).toHaveLength(4)
+      harness.pass(10_100)
+      expect((await harness.ask()).status).toBe(200)
+      expect((await harness.ask()).status).toBe(200)
+      expect(harness.log.records.map(({ message }) => message)).toContain('circuit opened')
+    },
+  ))
+
+it('what clients give up does not open the circuit', () =>
+  scripted(
+    async (harness, backend) => {
+      for (let i = 0; i < 4; i++) {
+        const client = harness.start()
+        await (await backend.peer(i)).head()
+        client.abort()
+      }
+      const client = harness.start()
+      const peer = await backend.peer(4)
+      await peer.head()
+      peer.send('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
+      await until('the answer', () => client.ending === 'complete')
+      expect(client.status).toBe(200)
+    },
+    { pool: 'circuitBreakerPolicy: cb', pipeline: BREAKER },
+  ))
+
+// -- pools ---------------------------------------------------------------------------------------
+
+const byNumber: Serve = (_request, response, server) => response.end(String(server))
+
+it('candidates are tried in order, then the main pool', () =>
+  withServers(
+    3,
+    byNumber,
+    ([a, b, c]) => `
+filters:
+- name: proxy
+  kind: Proxy
+  pools:
+  - servers: [{url: "http://127.0.0.1:${a}"}]
+    filter: {headers: {X-A: {exact: "1"}}}
+  - servers: [{url: "http://127.0.0.1:${b}"}]
+  - servers: [{url: "http://127.0.0.1:${c}"}]
+    filter: {headers: {X-B: {empty: true}, X-C: {regex: ^c}}, matchAllHeaders: true, urls: [{methods: [PUT], url: {prefix: /c}}]}
+`,
+    async (harness) => {
+      const ask = async (method: string, path: string, headers: [string, string][]) =>
+        (await harness.ask({ method, path, headers })).text
+      expect(await ask('GET', '/', [['x-a', '1']])).toBe('0')
+      expect(await ask('GET', '/', [['x-a', '2']])).toBe('1')
+      expect(await ask('PUT', '/c', [['x-c', 'cc']])).toBe('2')
+      expect(await ask('GET', '/c', [['x-c', 'cc']])).toBe('1')
+      expect(await ask('PUT', '/d', [['x-c', 'cc']])).toBe('1')
+      expect(
+        await ask('PUT', '/c', [
+          ['x-c', 'cc'],
+          ['x-b', '1'],
+        ]),
+      ).toBe('1')
+      expect(harness.statuses('proxy/candidatePools/0')).toEqual([200])
+      expect(harness.statuses('proxy/candidatePools/1')).toEqual([200])
+    },
+    'v2',
+  ))
+
+it.each<[policy: string, fields: string, headers: [string, string][][], want: string[]]>([
+  ['roundRobin', '', [[], [], [], []], ['0', '1', '2', '0']],
+  // Of FNV-1, where v1 has FNV-1a.
+  [
+    'headerHash',
+    ', headerHashKey: X-U',
+    [[['x-u', 'a']], [['x-u', 'a']], [['x-u', 'b']]],
+    ['0', '0', '2'],
+  ],
+  ['unknown', '', [[], []], ['0', '1']],
+])('spreads by %s', (policy, fields, headers, want) =>
+  served(3, byNumber, { pool: `loadBalance: {policy: ${policy}${fields}}` }, async (harness) => {
+    const got: string[] = []
+    for (const each of headers) got.push((await harness.ask({ headers: each })).text)
+    if (policy === 'headerHash') expect(new Set([got[0], got[1]]).size).toBe(1)
+    else expect(got).toEqual(want)
+  }),
+)
+
+it('copies requests to the mirror pool', () =>
+  withServers(
+    2,
+    byNumber,
+    ([a, b]) => `
+filters:
+- name: proxy
+  kind: Proxy
+  mirrorPool:
+    servers: [{url: "http://127.0.0.1:${b}"}]
+    filter: {headers: {X-Copy: {exact: "1"}}}
+  pools:
+  - servers: [{url: "http://127.0.0.1:${a}"}]
+`,
+    async (harness) => {
+      expect((await harness.ask({ headers: [['x-copy', '1']] })).text).toBe('0')
+      expect((await harness.ask()).text).toBe('0')
+      await until('the copy', () => harness.statuses('proxy/mirrorPool').length === 1)
+      expect(harness.statuses('proxy/mirrorPool')).toEqual([200])
+    },
+    'v2',
+  ))
+
+it('answers from its cache, and compresses', async () => {
+  let asked = 0
+  await served(
+    1,
+    (_request, response) => {
+      asked += 1
+      response.end('x'.repeat(1_000))
+    },
+    {
+      proxy: 'compression: {minLength: 100}',
+      pool: 'memoryCache: {expiration: 10s, maxEntryBytes: 4096, codes: [200], methods: [GET]}',
+    },
+    async (harness) => {
+      for (let i = 0; i < 2; i++) {
+        const client = await harness.ask({ headers: [['accept-encoding', 'gzip']] })
+        expect([client.status, client.header('content-encoding')]).toEqual([200, 'gzip'])
+      }
+      const plain = await harness.ask({ headers: [['accept-encoding', 'identity']] })
+      expect(plain.text).toBe('x'.repeat(1_000))
+      expect(asked).toBe(1)
+    },
+  )
+})
+
+it('a request that nobody made in its namespace is answered with 500', () =>
+  scripted(
+    async (harness) => {
+      const client = await harness.ask()
+      expect(client.status).toBe(503) // DEFAULT has no answer
+    },
+    { pipeline: 'flow: [{filter: proxy, namespace: other}]' },
+  ))
+
+// -- health --------------------------------------------------------------------------------------
+
+it('leaves out a server that fails its checks, until it passes again', async () => {
+  const well = [true, true]
+  const checks: string[] = []
+  const serve: Serve = (request, response, server) => {
+    if (request.url === '/health?x=1') {
+      checks.push(`${request.method} ${request.headers.host} ${request.headers['x-h']}`)
+      response.statusCode = well[server] === true ? 200 : 500
+      response.end()
+    } else response.end(String(server))
+  }
+  const health =
+    'healthCheck: {interval: 1s, fails: 2, passes: 1, uri: "/health?x=1", method: POST, headers: {Host: check.test, X-H: h}}'
+  await served(2, serve, { pool: health }, async (harness) => {
+    const texts = async (): Promise<string> => {
+      let all = ''
+      for (let i = 0; i < 4; i++) all += (await harness.ask()).text
+      return [...new Set(all)].sort().join('')
+    }
+    /** Lets checks come due until `count` more of them were made and heard. */
+    const rounds = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        const before = checks.length
+        harness.pass(1_100)
+        await until('checks', () => checks.length === before + 2)
+        await until('their ends', () => harness.upstream.stats.busy === 0)
+        await turns(5)
+      }
+    }
+    await until('the first checks', () => checks.length === 2)
+    await until('their ends', () => harness.upstream.stats.busy === 0)
+    await turns(5)
+    expect(checks[0]).toBe('POST check.test h')
+    expect(await texts()).toBe('01')
+    well[0] = false
+    await rounds(1)
+    expect(await texts()).toBe('01')
+    await rounds(1)
+    expect(await texts()).toBe('1')
+    well[1] = false
+    await rounds(2)
+    expect((await harness.ask()).status).toBe(503)
+    well[0] = true
+    well[1] = true
+    await rounds(1)
+    expect(await texts()).toBe('01')
+  })
+})
+
+// -- sessions ------------------------------------------------------------------------------------
+
+it.each<[mode: string]>([['DurationBased'], ['ApplicationBased']])(
+  'keeps a session on its server: %s',
+  (mode) =>
+    served(
+      4,
+      (_request, response, server) => {
+        response.setHeader('set-cookie', 'app=1; Path=/')
+        response.end(String(server))
+      },
+      {
+        pool: `loadBalance: {stickySession: {mode: ${mode}, appCookieName: app, lbCookieName: lb}}`,
+      },
+      async (harness) => {
+        const first = await harness.ask()
+        const cookies = first.headers.filter((_, i) => first.headers[i - 1] === 'set-cookie')
+        expect(cookies).toHaveLength(2)
+        const [pair = '', expires] = (cookies[1] as string).split('; ')
+        expect(pair).toMatch(/^lb=[0-9a-f]{80}$/)
+        expect(expires).toMatch(/^Expires=\w{3}, \d\d \w{3} \d{4} .* GMT$/)
+        for (let i = 0; i < 5; i++) {
+          const next = await harness.ask({ headers: [['cookie', `a=b; ${pair}`]] })
+          expect(next.text).toBe(first.text)
+        }
+        const forged = await harness.ask({ headers: [['cookie', `lb=${'0'.repeat(80)}`]] })
+        expect(forged.status).toBe(200)
+      },
+    ),
+)
+
+it('sets no cookie while the application sets none', () =>
+  served(
+    1,
+    byNumber,
+    { pool: 'loadBalance: {stickySession: {mode: ApplicationBased, appCookieName: app}}' },
+    async (harness) => {
+      expect((await harness.ask()).header('set-cookie')).toBeNull()
+    },
+  ))
+
+it('keeps a session on its server by the cookie of the application', () =>
+  served(
+    4,
+    byNumber,
+    { pool: 'loadBalance: {stickySession: {mode: CookieConsistentHash, appCookieName: app}}' },
+    async (harness) => {
+      const seen = new Set<string>()
+      for (const user of ['a', 'b', 'c', 'd', 'e', 'f']) {
+        const ask = async () => (await harness.ask({ headers: [['cookie', `app=${user}`]] })).text
+        const server = await ask()
+        for (let i = 0; i < 3; i++) expect(await ask()).toBe(server)
+        seen.add(server)
+      }
+      expect(seen.size).toBeGreaterThan(1)
+    },
+  ))
+
+// -- specs ---------------------------------------------------------------------------------------
+
+const POOL = 'servers: [{url: "http://a"}]'
+
+it.each<[name: string, fields: string, problem: string]>([
+  ['no pools', 'compression: {}', 'pools: is required'],
+  [
+    'no main pool',
+    `pools: [{${POOL}, filter: {headers: {a: {exact: b}}}}]`,
+    'one pool without filter',
+  ],
+  ['two main pools', `pools: [{${POOL}}, {${POOL}}]`, 'pools/1/filter: is required'],
+  ['no servers', 'pools: [{serviceName: a}]', 'pools/0/servers: expected at least one'],
+  ['a URL with a query', 'pools: [{servers: [{url: "http://a?b"}]}]', 'no user, query'],
+  [
+    'weights for some',
+    'pools: [{servers: [{url: "http://a", weight: 1}, {url: "http://b"}]}]',
+    'for all servers or for none',
+  ],
+  ['a filter of nothing', `pools: [{${POOL}}, {${POOL}, filter: {}}]`, 'filter/headers: expected'],
+  [
+    'no share',
+    `pools: [{${POOL}}, {${POOL}, filter: {policy: random}}]`,
+    'permil: expected 1..1000',
+  ],
+  [
+    'a hash of no header',
+    `pools: [{${POOL}}, {${POOL}, filter: {policy: headerHash, permil: 1}}]`,
+    'headerHashKey: expected',
+  ],
+  [
+    'empty and exact',
+    `pools: [{${POOL}}, {${POOL}, filter: {headers: {a: {exact: b, empty: true}}}}]`,
+    'excludes exact',
+  ],
+  [
+    'a mirror for all',
+    `pools: [{${POOL}}]\nmirrorPool: {${POOL}}`,
+    'mirrorPool/filter: is required',
+  ],
+  [
+    'a policy that is not there',
+    `pools: [{${POOL}, retryPolicy: again}]`,
+    'filters/0/pools/0/retryPolicy: no Retry "again" in resilience (there are none)',
+  ],
+  ['redirections', `pools: [{${POOL}}]\nmaxRedirection: 2`, 'not supported by this release'],
+  ['a mode of sessions', `pools: [{${POOL}, loadBalance: {stickySession: {mode: x}}}]`, 'one of'],
+  [
+    'a pattern that is none',
+    `pools: [{${POOL}, healthCheck: {match: {body: {value: "(", type: regexp}}}}]`,
+    'match/body/value',
+  ],
+  ['a user without password', `pools: [{${POOL}, healthCheck: {username: a}}]`, 'both username'],
+])('refuses %s', (_name, fields, problem) => {
+  expect(problemsOf('Proxy', fields, 'v2')).toContain(problem)
+})
+
+it('refuses a policy of another kind', async () => {
+  const { decodeDocument, formatProblems } = await import('../../spec/document.js')
+  const { objectKinds } = await import('../../kinds/registry.js')
+  const text = `name: demo\nkind: Pipeline\n${proxyV2Over([1], {
+    pool: 'retryPolicy: cb',
+    pipeline: BREAKER,
+  })}`
+  const decoded = decodeDocument(text, objectKinds)
+  expect(decoded.ok ? '' : formatProblems(decoded.problems)).toContain(
+    '"cb" in resilience is a CircuitBreaker, expected a Retry',
+  )
+})
