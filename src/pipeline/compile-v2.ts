@@ -41,6 +41,7 @@ export const labelOf = (step: FlowSpecV2): string => step.alias || step.filter
 
 /** The flow in force: as written, or all filters in their order. */
 function effectiveFlow(spec: PipelineSpecV2): readonly FlowSpecV2[] {
+  if (spec.flow[0]?.filter === END_LABEL) return [] // nothing behind it can be reached
   if (spec.flow.length > 0) return spec.flow
   return spec.filters.map(({ name }) => ({ filter: name, alias: '', namespace: '', jumpIf: {} }))
 }
@@ -81,6 +82,7 @@ export function compilePipelineV2(
     return [
       {
         name: filterSpec.name,
+        kind,
         filter: kind.wraps ? null : (filter as Filter),
         wrapping: kind.wraps ? (filter as WrappingFilter) : null,
         namespace: namespaceIndex(step.namespace),

@@ -83,6 +83,7 @@ export function compilePipeline(
     const isCaptured = before?.needsBody === true
     return {
       name: filterSpec.name,
+      kind,
       filter: kind.wraps ? null : (filter as Filter),
       wrapping: kind.wraps ? (filter as WrappingFilter) : null,
       namespace: DEFAULT,

@@ -1,7 +1,8 @@
-import type { Filter, WrappingFilter } from '../filters/contract.js'
+import type { Filter, FilterKind, WrappingFilter } from '../filters/contract.js'
 import { type Exchange, OK, type Scope, UNCHANGED } from '../http/exchange.js'
 import { FakeClient, type FakeRequest } from '../http/fake-client.fixture.js'
 import { DEFAULT } from '../http/namespaces.js'
+import { object } from '../spec/schema.js'
 import { MemoryLogger } from '../telemetry/memory-log.js'
 import { END, type Node, Pipeline, STOP } from './pipeline.js'
 
@@ -69,11 +70,23 @@ export class Wrap implements WrappingFilter {
 
 type Extra = Partial<Node> & { readonly to?: readonly number[] }
 
+/** Of every filter here. */
+const DEMO: FilterKind = {
+  kind: 'Demo',
+  summary: '',
+  results: ['one', 'two', 'three'],
+  wraps: false,
+  isPure: true,
+  spec: object({}),
+  load: () => Promise.reject(new Error('it has no engine')),
+}
+
 /** A node for `filter`; `to` are the targets of results 1, 2, … . */
 export function node(filter: Step | Wrap, extra: Extra = {}): Node {
   const { to = [], ...rest } = extra
   return {
     name: filter.name,
+    kind: DEMO,
     filter: filter instanceof Step ? filter : null,
     wrapping: filter instanceof Wrap ? filter : null,
     namespace: DEFAULT,

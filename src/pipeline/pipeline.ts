@@ -1,4 +1,4 @@
-import type { Filter, WrappingFilter } from '../filters/contract.js'
+import type { Filter, FilterKind, WrappingFilter } from '../filters/contract.js'
 import { type BodySource, type Collector, collect, RequestBody } from '../http/body.js'
 import {
   ABORTED,
@@ -31,6 +31,7 @@ export const EARLY = -5
 export interface Node {
   /** The filter's name, for logs and statistics. */
   readonly name: string
+  readonly kind: FilterKind
   readonly filter: Filter | null
   readonly wrapping: WrappingFilter | null
   /** Of the request and answer it works on; DEFAULT in v1. */
@@ -125,6 +126,19 @@ export class Pipeline implements Engine, Flow {
     if (this.#startsEmpty) ex.response.status = 0
     if (this.#parts !== null) for (const part of this.#parts) part.#pins += 1
     this.#guarded(ex, this.#first)
+  }
+
+  /**
+   * The same flow with other filters in its nodes: jumps, namespaces, stages and variables are those
+   * of this one. It pins nothing, so it must come to its end before this one may be retired.
+   */
+  rehearsal(standIn: (node: Node) => Node): Pipeline {
+    return new Pipeline(this.name, this.nodes.map(standIn), this.#log, {
+      startsEmpty: this.#startsEmpty,
+      ...(this.data === null ? {} : { data: this.data }),
+      ...(this.#stages === null ? {} : { stages: { start: this.#first, list: this.#stages } }),
+      filters: [],
+    })
   }
 
   /** Whether there is no answer in it before a filter makes one. */

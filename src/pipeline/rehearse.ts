@@ -1,0 +1,91 @@
+import type { Filter, Forecast } from '../filters/contract.js'
+import { type Exchange, OK, type Responder, SUSPENDED } from '../http/exchange.js'
+import { namespaceName } from '../http/namespaces.js'
+import type { Node, Pipeline } from './pipeline.js'
+
+/** What a filter of a flow does with a request, or would do. */
+export interface RehearsedStep {
+  readonly filter: string
+  readonly kind: string
+  readonly namespace: string
+  /** The result; '' where all went well, also where that is only assumed. */
+  readonly result: string
+  /** Nobody asked the filter, since it cannot answer without doing its work. */
+  readonly isAssumed: boolean
+  /** Of the filter: plain data, such as pool and server. */
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
+const NOTHING = Object.freeze({})
+
+/**
+ * Runs `ex`, which belongs to nobody, through the flow of `pipeline` with all that touches anything
+ * else left out: filters of pure kinds run, others that can `explain` themselves are asked, and of
+ * the rest it is assumed that all goes well. Over when it returns; `ex` then is as its client would
+ * have it, had a back end answered with nothing.
+ */
+export function rehearse(pipeline: Pipeline, ex: Exchange): readonly RehearsedStep[] {
+  const steps: RehearsedStep[] = []
+  ex.responder ??= new NoResponder('')
+  pipeline
+    .rehearsal((node) => ({ ...node, filter: new StandIn(node, steps), wrapping: null }))
+    .start(ex)
+  ex.leaveNamespaces()
+  return steps
+}
+
+class StandIn implements Filter {
+  readonly #node: Node
+  readonly #steps: RehearsedStep[]
+
+  constructor(node: Node, steps: RehearsedStep[]) {
+    this.#node = node
+    this.#steps = steps
+  }
+
+  handle(ex: Exchange): number {
+    const { name, kind, namespace } = this.#node
+    const forecast = this.#forecast(ex)
+    const code = forecast?.code ?? OK
+    this.#steps.push({
+      filter: name,
+      kind: kind.kind,
+      namespace: namespaceName(namespace),
+      result: code <= OK ? '' : (kind.results[code - 1] ?? ''),
+      isAssumed: forecast === null,
+      detail: forecast?.detail ?? NOTHING,
+    })
+    return code
+  }
+
+  #forecast(ex: Exchange): Forecast | null {
+    const { filter, kind } = this.#node
+    if (filter === null) return null
+    if (filter.explain !== undefined) return filter.explain(ex)
+    if (kind.isPure !== true) return null
+    const code = filter.handle(ex)
+    if (code !== SUSPENDED) return { code, detail: NOTHING }
+    // It waits after all, so what it waits for is given up.
+    const holder = ex.holder ?? filter
+    ex.suspend()
+    holder.cancel?.(ex)
+    return null
+  }
+}
+
+/** Of an exchange that nobody waits for. */
+export class NoResponder implements Responder {
+  readonly #address: string
+
+  constructor(address: string) {
+    this.#address = address
+  }
+
+  send(): void {}
+
+  cut(): void {}
+
+  peerAddress(): string {
+    return this.#address
+  }
+}
