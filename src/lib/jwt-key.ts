@@ -1,12 +1,5 @@
-import {
-  constants,
-  createHmac,
-  createPublicKey,
-  createSecretKey,
-  type KeyObject,
-  timingSafeEqual,
-  verify,
-} from 'node:crypto'
+import { constants, createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
+import { decodeBase64url } from './base64url.js'
 
 /** What a JSON Web Token may be signed with: RFC 7518 §3.1, RFC 8037 §3.1. Never `none`. */
 export const JWT_ALGORITHMS = [
@@ -26,9 +19,9 @@ export const JWT_ALGORITHMS = [
 ] as const
 export type JwtAlgorithm = (typeof JWT_ALGORITHMS)[number]
 
-/** Checks the signature of `input`, bytes as Latin-1. */
+/** Checks the signature of `input`, bytes as Latin-1; as text it is base64url, RFC 7515 §2. */
 export interface SignatureVerifier {
-  verify(input: string, signature: Uint8Array): boolean
+  verify(input: string, signature: string | Uint8Array): boolean
 }
 
 export interface JwtKey {
@@ -115,13 +108,13 @@ function pemOf(text: string): string | null {
 /** Prepares a key that {@link checkJwtKey} has nothing against. */
 export function jwtSignatureVerifier(key: JwtKey): SignatureVerifier {
   const { algorithm } = key
-  const hash = `sha${algorithm.slice(2)}`
-  if (isHmac(algorithm)) return new HmacVerifier(hash, Buffer.from(key.secret, 'hex'))
+  const digest = `sha${algorithm.slice(2)}`
+  if (isHmac(algorithm)) return new HmacVerifier(digest, Buffer.from(key.secret, 'hex'))
   const publicKey = createPublicKey(pemOf(key.publicKey) ?? '')
   const curve = CURVES[algorithm]
   if (algorithm === 'EdDSA') return new KeyVerifier(null, { key: publicKey }, null)
   if (curve !== undefined) {
-    return new KeyVerifier(hash, { key: publicKey, dsaEncoding: 'ieee-p1363' }, curve[1])
+    return new KeyVerifier(digest, { key: publicKey, dsaEncoding: 'ieee-p1363' }, curve[1])
   }
   const rsa = algorithm.startsWith('PS')
     ? {
@@ -129,22 +122,53 @@ export function jwtSignatureVerifier(key: JwtKey): SignatureVerifier {
         saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
       }
     : { padding: constants.RSA_PKCS1_PADDING }
-  return new KeyVerifier(hash, { key: publicKey, ...rsa }, null)
+  return new KeyVerifier(digest, { key: publicKey, ...rsa }, null)
 }
 
+/**
+ * RFC 2104, out of two hashes in one go each: `createHmac` took 2.6 times as long for a token, most
+ * of it for making the object.
+ */
 class HmacVerifier implements SignatureVerifier {
-  readonly #hash: string
-  readonly #key: KeyObject
+  readonly #digest: string
+  readonly #blockBytes: number
+  /** The key for the inner hash, and room for what is signed. */
+  #inner: Buffer
+  /** The key for the outer hash, and room for the inner one. */
+  readonly #outer: Buffer
 
-  constructor(hash: string, secret: Buffer) {
-    this.#hash = hash
-    this.#key = createSecretKey(secret)
+  constructor(digest: string, secret: Buffer) {
+    const blockBytes = digest === 'sha256' ? 64 : 128
+    const key = secret.byteLength > blockBytes ? hash(digest, secret, 'buffer') : secret
+    this.#digest = digest
+    this.#blockBytes = blockBytes
+    this.#inner = Buffer.alloc(blockBytes + 1_024, 0x36)
+    this.#outer = Buffer.alloc(blockBytes + hash(digest, '', 'buffer').byteLength, 0x5c)
+    for (const [index, byte] of key.entries()) {
+      this.#inner[index] = byte ^ 0x36
+      this.#outer[index] = byte ^ 0x5c
+    }
   }
 
-  verify(input: string, signature: Uint8Array): boolean {
-    const digest = createHmac(this.#hash, this.#key).update(input, 'latin1').digest()
-    return digest.byteLength === signature.byteLength && timingSafeEqual(digest, signature)
+  verify(input: string, signature: string | Uint8Array): boolean {
+    const end = this.#blockBytes + input.length
+    if (end > this.#inner.byteLength) this.#inner = Buffer.concat([this.#inner], 2 * end)
+    this.#inner.write(input, this.#blockBytes, 'latin1')
+    const inside = hash(this.#digest, this.#inner.subarray(0, end), 'binary')
+    this.#outer.write(inside, this.#blockBytes, 'latin1')
+    const wanted = hash(this.#digest, this.#outer, 'base64url')
+    return isSame(wanted, typeof signature === 'string' ? signature : encode(signature))
   }
+}
+
+const encode = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64url')
+
+/** How long it takes says nothing of where two texts of equal length differ. */
+function isSame(a: string, b: string): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)
+  return difference === 0
 }
 
 interface KeyOptions {
@@ -155,21 +179,22 @@ interface KeyOptions {
 }
 
 class KeyVerifier implements SignatureVerifier {
-  readonly #hash: string | null
+  readonly #digest: string | null
   readonly #options: KeyOptions
   readonly #signatureBytes: number | null
 
-  constructor(hash: string | null, options: KeyOptions, signatureBytes: number | null) {
-    this.#hash = hash
+  constructor(digest: string | null, options: KeyOptions, signatureBytes: number | null) {
+    this.#digest = digest
     this.#options = options
     this.#signatureBytes = signatureBytes
   }
 
-  verify(input: string, signature: Uint8Array): boolean {
+  verify(input: string, given: string | Uint8Array): boolean {
+    const signature = typeof given === 'string' ? decodeBase64url(given) : given
     const bytes = this.#signatureBytes
-    if (bytes !== null && signature.byteLength !== bytes) return false
+    if (signature === null || (bytes !== null && signature.byteLength !== bytes)) return false
     try {
-      return verify(this.#hash, Buffer.from(input, 'latin1'), this.#options, signature)
+      return verify(this.#digest, Buffer.from(input, 'latin1'), this.#options, signature)
     } catch {
       return false // OpenSSL would not even look at it
     }

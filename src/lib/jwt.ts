@@ -17,7 +17,7 @@ const REMEMBERED_CHARS_MAX = 4_096
  * never decides anything.
  *
  * Tokens that passed are remembered, at most 1,024 of at most 4,096 characters, and only their
- * times are checked when they come again: 0.5 µs in place of 5 for HS256, 0.9 in place of 22 for
+ * times are checked when they come again: 0.5 µs in place of 3 for HS256, 0.9 in place of 22 for
  * RS256.
  */
 export class JwtVerifier {
@@ -64,12 +64,11 @@ export class JwtVerifier {
     const payloadEnd = token.indexOf('.', headerEnd + 1)
     if (headerEnd < 1 || payloadEnd < 0 || token.includes('.', payloadEnd + 1)) return null
     if (!this.#takesHeader(token.slice(0, headerEnd))) return null
-    const payload = decodeBase64url(token.slice(headerEnd + 1, payloadEnd))
-    const signature = decodeBase64url(token.slice(payloadEnd + 1))
-    if (payload === null || signature === null) return null
     // Nothing of the payload is looked at before its signature is known to be good.
+    const signature = token.slice(payloadEnd + 1)
     if (!this.#signature.verify(token.slice(0, payloadEnd), signature)) return null
-    return parseJsonObject(payload)
+    const payload = decodeBase64url(token.slice(headerEnd + 1, payloadEnd))
+    return payload === null ? null : parseJsonObject(payload)
   }
 
   #takesHeader(encoded: string): boolean {
