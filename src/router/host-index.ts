@@ -65,13 +65,13 @@ export class HostIndex {
     return group.paths
   }
 
-  /** Called once, when all is added. */
-  freeze(): void {
+  /** Run once, when all is added, in steps. */
+  *freeze(): Generator<undefined, void, undefined> {
     this.#all = [this.#everywhere]
-    this.#everywhere.freeze()
-    for (const paths of this.#exact.values()) paths.freeze()
-    for (const { paths } of this.#patterns.values()) paths.freeze()
-    for (const { paths } of this.#wildcards.values()) paths.freeze()
+    yield* this.#everywhere.freeze()
+    for (const paths of this.#exact.values()) yield* paths.freeze()
+    for (const { paths } of this.#patterns.values()) yield* paths.freeze()
+    for (const { paths } of this.#wildcards.values()) yield* paths.freeze()
   }
 
   /** The indices that hold for a Host field. */

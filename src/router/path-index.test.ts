@@ -19,7 +19,7 @@ function all(index: PathIndex, path: string): number[] {
 
 it('an empty index has nothing', () => {
   const index = new PathIndex()
-  index.freeze()
+  for (const _ of index.freeze());
   expect(all(index, '/a')).toEqual([])
   expect(all(index, '')).toEqual([])
 })
@@ -49,7 +49,7 @@ it('gives what a list would give, in order, whatever the conditions share', () =
         else index.addPattern(compileRegexp(each), order)
       }
     }
-    index.freeze()
+    for (const _ of index.freeze());
     for (let i = 0; i < 20; i++) {
       const path = text() + text()
       const want = [...entries.entries()]
@@ -63,8 +63,23 @@ it('gives what a list would give, in order, whatever the conditions share', () =
 it('ten thousand prefixes, each beginning the next, need no deep stack', () => {
   const index = new PathIndex()
   for (let i = 10_000; i > 0; i--) index.addPrefix('a'.repeat(i), 10_000 - i)
-  index.freeze()
+  for (const _ of index.freeze());
   expect(index.next('a'.repeat(5000), -1)).toBe(5000)
   expect(index.next('a'.repeat(20_000), 9_998)).toBe(9_999)
   expect(index.next('b', -1)).toBe(NO_ENTRY)
+})
+
+it('finds each of very many siblings, and none that is not there', () => {
+  const index = new PathIndex()
+  const path = (unit: number): string => `/${String.fromCharCode(unit)}x`
+  for (let unit = 1; unit < 0x1_0000; unit += 2) index.addExact(path(unit), unit)
+  for (const _ of index.freeze());
+  const wrong: number[] = []
+  for (let unit = 0; unit < 0x1_0000; unit++) {
+    const want = unit % 2 === 1 ? unit : NO_ENTRY
+    if (index.next(path(unit), -1) !== want) wrong.push(unit)
+  }
+  expect(wrong).toEqual([])
+  expect(index.next('/', -1)).toBe(NO_ENTRY)
+  expect(index.next('/\u0001xx', -1)).toBe(NO_ENTRY)
 })

@@ -353,7 +353,7 @@ export function* buildRouterV2<T>(
       yield
     }
   }
-  hosts.freeze()
+  yield* hosts.freeze()
   return new RouterV2(hosts, entries, { paths, groups: groupsByRule }, spec)
 }
 

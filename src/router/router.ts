@@ -266,7 +266,7 @@ export function* buildRouter<T>(
       yield
     }
   }
-  hosts.freeze()
+  yield* hosts.freeze()
   return new Router(hosts, entries, groupsByRule, spec)
 }
 
