@@ -9,6 +9,7 @@ import type {
   StatusByMember,
   StoredObject,
   ToCoordinator,
+  TrafficExplanation,
   WriteResult,
 } from '../protocol/coordinator.js'
 import type { CustomDataOp } from '../protocol/custom-data.js'
@@ -36,6 +37,7 @@ export class CoordinatorFixture implements Actor<ToCoordinator> {
   warnings: readonly string[] = []
   lagging: readonly string[] = []
   staleSeconds: number | null = null
+  explanation: TrafficExplanation = { servers: [], server: null, explanation: null }
   version = 0
   /** What every message is answered with, when set. */
   failure: GatewayError | null = null
@@ -89,6 +91,8 @@ export class CoordinatorFixture implements Actor<ToCoordinator> {
       }
       case 'get-config-version':
         return this.#stamped(null)
+      case 'explain-traffic':
+        return this.#stamped(this.explanation)
       case 'custom-data':
         return this.customData(m.what)
       default:

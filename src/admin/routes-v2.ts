@@ -13,6 +13,7 @@ import {
   updateDataItem,
   updateDataKind,
 } from './custom-data.js'
+import { explainRequest } from './explain.js'
 import { listMembersV2 } from './members-v2.js'
 import { createObject, deleteObject, updateObject } from './objects.js'
 import {
@@ -83,5 +84,6 @@ export const V2: Api = {
     { method: 'GET', path: `${FILTERS}/{kind}/results`, handle: filterResults },
     { method: 'GET', path: '/metadata/objects/{kind}/description', handle: objectDescription },
     { method: 'GET', path: '/metadata/objects/{kind}/schema', handle: objectSchema },
+    { method: 'POST', path: '/explain', handle: explainRequest },
   ],
 }

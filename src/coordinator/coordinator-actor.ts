@@ -32,6 +32,7 @@ import { type ClusterWait, ClusterWaits } from './cluster-wait.js'
 import { type Commit, ConfigWriter, type Look, type Written } from './config-writer.js'
 import { CustomDataDesk } from './custom-data.js'
 import { DataFeed } from './data-feed.js'
+import { explainTraffic } from './explain.js'
 import { Freshness, type Read } from './freshness.js'
 import type { Write } from './plan.js'
 import { Registry, type RegistryChange } from './registry.js'
@@ -321,6 +322,12 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
         break
       case 'purge-member':
         this.#purge(m.name, reply)
+        break
+      case 'explain-traffic':
+        explainTraffic(m, this.#registry, this.#workers).then(
+          (value) => this.#later(() => reply.for(m).ok(this.#stamped(value, null))),
+          (thrown: unknown) => reply.fail(GatewayError.from(thrown)),
+        )
         break
       case 'get-config-version':
         reply.for(m).ok(this.#stamped(null, this.#freshness.staleSeconds))

@@ -1,6 +1,6 @@
 import type { Exchange } from '../http/exchange.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
-import type { TopPath } from '../protocol/worker.js'
+import type { ExplainedRequest, RequestExplanation, TopPath } from '../protocol/worker.js'
 import type { AreaKey, CustomDataView, NodeWords, StatsRow } from '../shared/contract.js'
 import type { NodePermits } from '../shared/permits.js'
 import type { NodeCap } from '../shared/rows.js'
@@ -63,6 +63,8 @@ export interface RuntimeObject {
   withdraw(): void
   /** Replaced or withdrawn: let go of what only this generation holds. */
   retire(): void
+  /** Of a server: what it would do with a request, by what it does with others. */
+  explain?(request: ExplainedRequest): RequestExplanation
 }
 
 export interface ObjectModule<S> {

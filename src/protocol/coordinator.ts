@@ -2,6 +2,7 @@ import type { Asks } from '../actor/actor.js'
 import type { Dialect } from '../spec/document.js'
 import type { CustomData } from './custom-data.js'
 import type { ConfigVersion } from './version.js'
+import type { ExplainedRequest, RequestExplanation } from './worker.js'
 
 /** An object as the registry holds it. */
 export interface StoredObject {
@@ -122,6 +123,30 @@ export interface PurgeMember extends Asks<Stamped<null>> {
   readonly name: string
 }
 
+/** What a request that is not sent would come to. */
+export interface ExplainTraffic extends Asks<Stamped<TrafficExplanation>> {
+  readonly type: 'explain-traffic'
+  /** Port that the client would connect to. */
+  readonly port: number
+  /** Ask this one, whatever its port; null: the one that listens on the port. */
+  readonly server: string | null
+  readonly request: ExplainedRequest
+}
+
+export interface TrafficExplanation {
+  /** Every server there is. */
+  readonly servers: readonly {
+    readonly name: string
+    readonly port: number
+    /** Of its socket: `nil` where nothing is known of it. */
+    readonly state: string
+  }[]
+  /** Who gets the request; null when nobody does. */
+  readonly server: string | null
+  /** What it would do; null when there is none, or it does not run. */
+  readonly explanation: RequestExplanation | null
+}
+
 export interface GetConfigVersion extends Asks<Stamped<null>> {
   readonly type: 'get-config-version'
 }
@@ -146,4 +171,5 @@ export type ToCoordinator =
   | ListMembers
   | PurgeMember
   | GetConfigVersion
+  | ExplainTraffic
   | CustomData

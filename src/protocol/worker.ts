@@ -55,6 +55,61 @@ export interface GetTopPaths extends Asks<readonly TopPath[]> {
   readonly limit: number
 }
 
+/** A request that is not sent: what would become of it? */
+export interface ExplainedRequest {
+  readonly method: string
+  /** Percent-encoded, begins with '/'. */
+  readonly path: string
+  /** Without the '?'. */
+  readonly query: string
+  /** The Host field. */
+  readonly host: string
+  /** Name in lower case and value, in Latin-1 as on the wire. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+  /** Where the client is. */
+  readonly clientAddress: string
+  /** Null when there is none. */
+  readonly body: Uint8Array | null
+}
+
+export interface ExplainRequest extends Asks<RequestExplanation | null> {
+  readonly type: 'explain-request'
+  readonly server: string
+  readonly request: ExplainedRequest
+}
+
+/** What one server would do with a request; null when it does not run. */
+export interface RequestExplanation {
+  /** With which the server itself answers; 0 when a pipeline gets the request. */
+  readonly refusal: number
+  /** The IP filter of the server is against the client: no rule was looked at. */
+  readonly isServerDenied: boolean
+  /** One for each path of each rule; see `Verdict` of the router. */
+  readonly paths: readonly {
+    readonly rule: number
+    readonly path: number
+    readonly verdict: string
+  }[]
+  /** Name of the pipeline; empty when there is none. */
+  readonly pipeline: string
+  /** Method, path and query as they come out of the flow: what a back end would see. */
+  readonly method: string
+  readonly target: string
+  readonly steps: readonly ExplainedStep[]
+  /** Of an answer that a filter would give; 0 when it would come from a back end. */
+  readonly status: number
+}
+
+/** What a filter would do; see `RehearsedStep` of the pipeline. */
+export interface ExplainedStep {
+  readonly filter: string
+  readonly kind: string
+  readonly namespace: string
+  readonly result: string
+  readonly isAssumed: boolean
+  readonly detail: Readonly<Record<string, unknown>>
+}
+
 export interface TopPath {
   readonly path: string
   /** Requests by status, then bytes and latency sums, enough for a short statistics block. */
@@ -67,7 +122,14 @@ export interface TopPath {
   readonly bytesOut: number
 }
 
-export type CoordinatorToWorker = FullBegin | FullPart | FullEnd | Delta | DataPart | GetTopPaths
+export type CoordinatorToWorker =
+  | FullBegin
+  | FullPart
+  | FullEnd
+  | Delta
+  | DataPart
+  | ExplainRequest
+  | GetTopPaths
 
 /** State of a server's listen socket in one worker. */
 export interface ListenerState {

@@ -1,9 +1,15 @@
 import { type Actor, type ActorRef, pipe, type Reply } from '../actor/actor.js'
 import { unreachable } from '../lib/assert.js'
 import type { Time, Timer } from '../lib/clock.js'
+import { GatewayError } from '../lib/errors.js'
 import type { SocketTable } from '../objects/sockets.js'
 import { type ConfigVersion, compareVersions, isNewer, NO_CONFIG } from '../protocol/version.js'
-import type { CoordinatorToWorker, TopPath, WorkerToCoordinator } from '../protocol/worker.js'
+import type {
+  CoordinatorToWorker,
+  ExplainRequest,
+  TopPath,
+  WorkerToCoordinator,
+} from '../protocol/worker.js'
 import type { Logger } from '../telemetry/log.js'
 import { type Builder, type Built, isSameObject, type LiveObject } from './build.js'
 import type { DataViews } from './data-views.js'
@@ -129,11 +135,23 @@ export class WorkerActor implements Actor<ToWorkerActor> {
         if (JSON.stringify(this.#o.sockets.states()) !== this.#lastListeners) this.#report()
         else this.#retryLater()
         break
+      case 'explain-request':
+        this.#explain(m, reply)
+        break
       case 'get-top-paths':
         reply.for(m).ok(this.#o.topPaths(m.server, m.limit))
         break
       default:
         unreachable(m)
+    }
+  }
+
+  /** Whatever goes wrong here is no reason to end a worker. */
+  #explain(m: ExplainRequest, reply: Reply): void {
+    try {
+      reply.for(m).ok(this.#live.get(m.server)?.runtime.explain?.(m.request) ?? null)
+    } catch (thrown) {
+      reply.fail(GatewayError.from(thrown))
     }
   }
 

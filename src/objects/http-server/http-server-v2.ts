@@ -6,13 +6,15 @@ import type { CompiledPipeline } from '../../pipeline/compile.js'
 import { compilePipelineV2 } from '../../pipeline/compile-v2.js'
 import type { Pipeline } from '../../pipeline/pipeline.js'
 import { type Surroundings, surround } from '../../pipeline/stages.js'
+import type { ExplainedRequest, RequestExplanation } from '../../protocol/worker.js'
 import { maintainForwardedFor } from '../../router/router.js'
-import { buildRouterV2, type RouterV2 } from '../../router/router-v2.js'
+import { buildRouterV2, type RouterV2, type RouteV2 } from '../../router/router-v2.js'
 import { HeaderSetter } from '../../router/set-headers.js'
 import type { ObjectMeta, ObjectModule, WorkerEnv } from '../contract.js'
 import { type GlobalFilterSlot, PipelineSlot } from '../directory.js'
 import { contextsOf, FilterEngines } from '../filter-engines.js'
 import { AccessFormat } from './access-format.js'
+import { exchangeOf, explanationOf } from './explain.js'
 import type { SpecV2 } from './kind-v2.js'
 import { ownName, ownPipelines } from './own-pipelines.js'
 import { ServerBase } from './server-base.js'
@@ -70,30 +72,40 @@ class HttpServerV2 extends ServerBase {
     ex.startedMs = this.env.timers.nowMs
     // The address can be had only while the connection is: read now what the log will need.
     if (this.env.accessLine !== null) void ex.realIp
-    const router = this.#router
-    const route = router.route(ex)
+    const route = this.#router.route(ex)
     if (typeof route === 'number') {
       ex.pattern = NO_ROUTE
       this.answer(ex, route)
       return
     }
     ex.pattern = route.pattern
+    const pipeline = this.#lead(ex, route)
+    if (typeof pipeline === 'number') this.answer(ex, pipeline)
+    else pipeline.start(ex)
+  }
+
+  /** What becomes of the request on its way to the pipeline; a status when it does not get there. */
+  #lead(ex: Exchange, route: RouteV2<Target>): Pipeline | number {
     const { slot, setHeaders, bodyBytesMax } = route.target
     const main = slot.current
-    if (main === null) {
-      this.answer(ex, 503)
-      return
-    }
-    const { values } = router
+    if (main === null) return 503
+    const { values } = this.#router
     if (setHeaders !== null) setHeaders.apply(ex, { names: route.names, values })
     const request = ex.request
     const path = request.path
     const rewritten = route.rewritePath(path, values)
     if (rewritten !== path) request.path = rewritten
     if (this.#xForwardedFor) maintainForwardedFor(request.headers, ex.realIp)
-    if (bodyBytesMax >= 0 && !boundBody(ex, bodyBytesMax)) this.answer(ex, 413)
-    else if (this.#globalFilter === null) main.start(ex)
-    else this.#surround(slot, main).start(ex)
+    if (bodyBytesMax >= 0 && !boundBody(ex, bodyBytesMax)) return 413
+    return this.#globalFilter === null ? main : this.#surround(slot, main)
+  }
+
+  override explain(request: ExplainedRequest): RequestExplanation {
+    const ex = exchangeOf(request)
+    return explanationOf(ex, this.#router.explain(ex), (route) => ({
+      name: route.target.slot.name,
+      pipeline: this.#lead(ex, route),
+    }))
   }
 
   #surround(slot: PipelineSlot, main: Pipeline): Pipeline {

@@ -1,7 +1,10 @@
 import type { Exchange } from '../../http/exchange.js'
-import { buildRouter, maintainForwardedFor, type Router } from '../../router/router.js'
+import type { Pipeline } from '../../pipeline/pipeline.js'
+import type { ExplainedRequest, RequestExplanation } from '../../protocol/worker.js'
+import { buildRouter, maintainForwardedFor, type Route, type Router } from '../../router/router.js'
 import type { ObjectMeta, ObjectModule, WorkerEnv } from '../contract.js'
 import type { PipelineSlot } from '../directory.js'
+import { exchangeOf, explanationOf } from './explain.js'
 import type { SpecV1 } from './kind.js'
 import { ServerBase } from './server-base.js'
 
@@ -35,14 +38,27 @@ class HttpServer extends ServerBase {
       return
     }
     ex.pattern = route.pattern
+    const pipeline = this.#lead(ex, route)
+    if (pipeline === null) this.answer(ex, 503)
+    else pipeline.start(ex)
+  }
+
+  /** What becomes of the request on its way to the pipeline; null when that is not there. */
+  #lead(ex: Exchange, route: Route<PipelineSlot>): Pipeline | null {
     if (this.#xForwardedFor) maintainForwardedFor(ex.request.headers, ex.realIp)
     const request = ex.request
     const path = request.path
     const rewritten = route.rewritePath(path)
     if (rewritten !== path) request.path = rewritten
-    const pipeline = route.target.current
-    if (pipeline === null) this.answer(ex, 503)
-    else pipeline.start(ex)
+    return route.target.current
+  }
+
+  override explain(request: ExplainedRequest): RequestExplanation {
+    const ex = exchangeOf(request)
+    return explanationOf(ex, this.#router.explain(ex), (route) => ({
+      name: route.target.name,
+      pipeline: this.#lead(ex, route) ?? 503,
+    }))
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Exchange, RESPONDING } from '../../http/exchange.js'
 import type { ConnectionGate, TrafficHandler } from '../../listener/contract.js'
+import type { ExplainedRequest, RequestExplanation } from '../../protocol/worker.js'
 import type { StatsRow } from '../../shared/contract.js'
 import type { ObjectMeta, RuntimeObject, WorkerEnv } from '../contract.js'
 import type { SocketKey } from '../sockets.js'
@@ -43,6 +44,8 @@ export abstract class ServerBase implements RuntimeObject, TrafficHandler {
   }
 
   abstract handle(ex: Exchange): void
+
+  abstract explain(request: ExplainedRequest): RequestExplanation
 
   protected answer(ex: Exchange, status: number): void {
     ex.response.status = status
