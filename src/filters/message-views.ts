@@ -15,6 +15,7 @@ import {
   method,
   Strings,
   TemplateError,
+  textFrom,
   type Value,
 } from '../template/value.js'
 
@@ -95,9 +96,9 @@ abstract class MessageView extends GoObject {
       case 'ContentLength':
         return new Int64(BigInt(this.bytes()?.byteLength ?? -1))
       case 'Body':
-        return method(name, () => this.#text())
+        return method(name, () => this.#body())
       case 'RawBody':
-        return method(name, () => this.bytes() ?? Buffer.from(this.#text()))
+        return method(name, () => this.bytes() ?? Buffer.from(this.#streamed()))
       case 'JSONBody':
         return method(name, () => this.#parse(parseJson))
       case 'YAMLBody':
@@ -107,9 +108,18 @@ abstract class MessageView extends GoObject {
     }
   }
 
+  #body(): Value {
+    const bytes = this.bytes()
+    return bytes === null ? this.#streamed() : textFrom(bytes)
+  }
+
+  #streamed(): string {
+    return `the body of ${this.noun} ${JSON.stringify(this.#name)} is a stream`
+  }
+
   #text(): string {
     const bytes = this.bytes()
-    if (bytes === null) return `the body of ${this.noun} ${JSON.stringify(this.#name)} is a stream`
+    if (bytes === null) return this.#streamed()
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
   }
 

@@ -13,8 +13,10 @@ import { proxy } from './proxy/kind.js'
 import { proxyV2 } from './proxy/kind-v2.js'
 import { rateLimiter } from './rate-limiter/kind.js'
 import { remoteFilter } from './remote-filter/kind.js'
+import { requestAdaptorV2 } from './request-adaptor/kind-v2.js'
 import { requestAdaptor } from './request-adaptor/kind.js'
 import { requestBuilder } from './request-builder/kind.js'
+import { responseAdaptorV2 } from './response-adaptor/kind-v2.js'
 import { responseAdaptor } from './response-adaptor/kind.js'
 import { responseBuilder } from './response-builder/kind.js'
 import { resultBuilder } from './result-builder/kind.js'
@@ -51,7 +53,9 @@ const KINDS_V2: readonly AnyFilterKind[] = [
   opaFilter,
   proxyV2,
   rateLimiter,
+  requestAdaptorV2,
   requestBuilder,
+  responseAdaptorV2,
   responseBuilder,
   resultBuilder,
   validator,

@@ -1,5 +1,6 @@
 import { GoTime } from './go-time.js'
 import {
+  bytesOf,
   type Func,
   GoMap,
   integerOf,
@@ -13,6 +14,7 @@ import {
 const GO_TYPES: Readonly<Record<Param, string>> = {
   any: 'interface {}',
   string: 'string',
+  bytes: 'string',
   int: 'int',
   float: 'float64',
   bool: 'bool',
@@ -61,6 +63,7 @@ type Converter = (value: Value) => Value
 
 const CONVERTERS: Readonly<Record<Exclude<Param, 'any'>, Converter>> = {
   string: textOf,
+  bytes: bytesOf,
   int: integerOf,
   float: (value) => (typeof value === 'number' ? value : null),
   bool: (value) => (typeof value === 'boolean' ? value : null),

@@ -3,6 +3,7 @@ import { isPrintable, sprint, sprintln } from './format.js'
 import { sprintf } from './printf.js'
 import {
   byteLength,
+  bytesOf,
   compareText,
   type Func,
   GoMap,
@@ -92,8 +93,9 @@ function isLess(a: Value, b: Value): boolean {
 }
 
 function lengthOf(value: Value): number {
-  const text = textOf(value)
-  if (text !== null) return byteLength(text)
+  const bytes = typeof value === 'string' ? null : bytesOf(value)
+  if (typeof value === 'string') return byteLength(value)
+  if (bytes !== null) return bytes.byteLength
   if (Array.isArray(value)) return value.length
   if (value instanceof Uint8Array) return value.byteLength
   if (value instanceof GoMap) return value.entries.size

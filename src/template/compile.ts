@@ -392,6 +392,7 @@ function literalFor(operand: Operand, param: Param): Value {
   if (operand.type === 'number') return numberFor(operand, param)
   const { value } = operand as Extract<Operand, { type: 'constant' }>
   const own: Param = typeof value === 'string' ? 'string' : 'bool'
+  if (param === 'bytes' && typeof value === 'string') return Buffer.from(value)
   return param === 'any' || param === own ? value : undefined
 }
 

@@ -4,6 +4,7 @@ import { Func, type GoMap, type Param, type Run, type Value } from './value.js'
 interface ParamTypes {
   any: Value
   string: string
+  bytes: Uint8Array
   int: bigint
   float: number
   bool: boolean

@@ -140,9 +140,9 @@ export function miscFunctions(): readonly Func[] {
     fn('toJson', ['any'], (run, value) => toJson(value, run, '') ?? ''),
     fn('toPrettyJson', ['any'], (run, value) => toJson(value, run, '  ') ?? ''),
     fn('jsonEscape', ['string'], (run, text) => (toJson(text, run, '') ?? '""').slice(1, -1)),
-    fn('b64enc', ['string'], (_run, text) => Buffer.from(text).toString('base64')),
+    fn('b64enc', ['bytes'], (_run, bytes) => Buffer.from(bytes).toString('base64')),
     fn('b64dec', ['string'], (_run, text) => fromBase64(text)),
-    fn('b32enc', ['string'], (_run, text) => toBase32(Buffer.from(text))),
+    fn('b32enc', ['bytes'], (_run, bytes) => toBase32(bytes)),
     fn('b32dec', ['string'], (_run, text) => fromBase32(text)),
     fn('env', ['string'], (_run, name) => process.env[name] ?? ''),
     fn('expandenv', ['string'], (_run, text) =>

@@ -259,10 +259,10 @@ function numbered(parts: readonly string[]): GoMap {
   return new GoMap(new Map(entries), 'map[string]string', '')
 }
 
-function adler32(text: string): string {
+function adler32(bytes: Uint8Array): string {
   let a = 1
   let b = 0
-  for (const byte of Buffer.from(text)) {
+  for (const byte of bytes) {
     a = (a + byte) % 65_521
     b = (b + a) % 65_521
   }
@@ -336,9 +336,9 @@ export const TEXT_FUNCTIONS: readonly Func[] = [
   fn('plural', ['string', 'string', 'int'], (_run, one, many, count) =>
     count === 1n ? one : many,
   ),
-  fn('sha1sum', ['string'], (_run, text) => createHash('sha1').update(text).digest('hex')),
-  fn('sha256sum', ['string'], (_run, text) => createHash('sha256').update(text).digest('hex')),
-  fn('adler32sum', ['string'], (_run, text) => adler32(text)),
+  fn('sha1sum', ['bytes'], (_run, text) => createHash('sha1').update(text).digest('hex')),
+  fn('sha256sum', ['bytes'], (_run, text) => createHash('sha256').update(text).digest('hex')),
+  fn('adler32sum', ['bytes'], (_run, text) => adler32(text)),
   fn('toString', ['any'], (run, value) => strval(value, run)),
   fn('split', ['string', 'string'], (run, separator, text) => {
     const parts = splitText(text, separator)

@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer'
+
 /**
  * Values as templates see them: what Go's `text/template` works on, in JavaScript.
  *
@@ -102,7 +104,7 @@ export abstract class GoObject {
 }
 
 /** What a parameter takes. */
-export type Param = 'any' | 'string' | 'int' | 'float' | 'bool' | 'map' | 'time'
+export type Param = 'any' | 'string' | 'bytes' | 'int' | 'float' | 'bool' | 'map' | 'time'
 
 /** A function or method that templates may call. */
 export class Func {
@@ -173,6 +175,32 @@ export class JsonNumber extends GoObject {
   }
 }
 
+/** Text that is no UTF-8, as bodies can be: what takes bytes gets them, all else what can be read. */
+export class ByteText extends GoObject {
+  override readonly typeName = 'string'
+  override readonly kind = 'string'
+  readonly bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    super()
+    this.bytes = bytes
+  }
+
+  override member(): undefined {
+    return undefined
+  }
+
+  override toString(): string {
+    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength).toString()
+  }
+}
+
+/** Bytes as text. */
+export function textFrom(bytes: Uint8Array): string | ByteText {
+  const text = new ByteText(bytes)
+  return isUtf8(bytes) ? text.toString() : text
+}
+
 /** A method without parameters. */
 export function method(name: string, call: () => Value): Func {
   return new Func(name, [], null, call)
@@ -213,7 +241,15 @@ export function integerOf(value: Value): bigint | null {
 /** The text in `value` when it is of the string kind, else null. */
 export function textOf(value: Value): string | null {
   if (typeof value === 'string') return value
-  return value instanceof JsonNumber ? value.text : null
+  if (value instanceof JsonNumber) return value.text
+  return value instanceof ByteText ? value.toString() : null
+}
+
+/** The bytes of what is of the string kind, else null. */
+export function bytesOf(value: Value): Uint8Array | null {
+  if (value instanceof ByteText) return value.bytes
+  const text = textOf(value)
+  return text === null ? null : Buffer.from(text)
 }
 
 /** As `%T` prints it. */
@@ -254,6 +290,7 @@ export function isTrue(value: Value): boolean {
   if (value instanceof GoMap) return value.entries.size > 0
   if (value instanceof Int64) return value.value !== 0n
   if (value instanceof JsonNumber) return value.text !== ''
+  if (value instanceof ByteText) return value.bytes.byteLength > 0
   if (value instanceof GoObject) return true
   // NaN is not zero.
   return typeof value === 'number' ? value !== 0 : Boolean(value)
