@@ -53,6 +53,6 @@ export const catalogue: Catalogue = {
   },
 }
 
-function specOf(kind: AnyObjectKind, _dialect: 'v1' | 'v2'): AnyObjectKind['spec'] {
-  return kind.spec
+function specOf(kind: AnyObjectKind, dialect: 'v1' | 'v2'): AnyObjectKind['spec'] {
+  return (dialect === 'v2' ? kind.specV2 : undefined) ?? kind.spec
 }
