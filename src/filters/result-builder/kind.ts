@@ -1,7 +1,7 @@
 import { checked, object, type SpecOf, string } from '../../spec/schema.js'
 import { delimiterFields, templateProblems } from '../builder-fields.js'
 import { defineFilterKind } from '../contract.js'
-import { RESULTS } from './results.js'
+import { RESULTS } from './results-spec.js'
 
 const spec = checked(
   object({
@@ -19,6 +19,7 @@ export const resultBuilder = defineFilterKind<Spec>({
   kind: 'ResultBuilder',
   summary: 'Decides by a template where the flow goes on.',
   results: RESULTS,
+  isPure: true,
   spec,
   load: () => import('./result-builder.js'),
 })

@@ -3,7 +3,7 @@ import { readText } from '../built.js'
 import type { Filter, FilterContext } from '../contract.js'
 import { TemplateBuilder } from '../template-builder.js'
 import type { Spec } from './kind.js'
-import { RESULTS } from './results.js'
+import { RESULTS } from './results-spec.js'
 
 const codeOf = (result: string): number => RESULTS.indexOf(result) + 1
 const BUILD_ERR = codeOf('buildErr')
