@@ -13,7 +13,7 @@ import { buildNativeBench } from './bench/native.js'
 import { BenchOptionError, effortOf, HELP, type Options, readOptions } from './bench/options.js'
 import { OUR_NAME } from './bench/peers/gateway.js'
 import { installedPeers } from './bench/peers/installed.js'
-import { newProgress, type Progress, type Screen } from './bench/progress.js'
+import { clock, newProgress, type Progress, type Screen } from './bench/progress.js'
 import { barTable, resultText, type ScenarioResult, tableText } from './bench/result.js'
 import { writeResults } from './bench/results-file.js'
 import { runScenarios } from './bench/run-all.js'
@@ -25,6 +25,9 @@ import { ANY_CORES, splitCores } from './bench/tools.js'
 
 const DIST = join(dirname(fileURLToPath(import.meta.url)), '..')
 const ROOT = join(DIST, '..')
+
+/** Starting and stopping servers, and loads that settle, beside what the plan counts. */
+const OVERHEAD = 1.3
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`)
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
@@ -73,6 +76,7 @@ async function all(bench: Bench, options: Options, args: readonly string[]): Pro
   const progress = newProgress(screen, planned)
   const surroundings = surroundingsOf(bench, args, new Date())
   for (const line of surroundingsLines(surroundings)) progress.say(line)
+  progress.say(`${scenarios.length} scenarios, about ${clock(planned * OVERHEAD)} minutes`)
   const results: ScenarioResult[] = []
   const write = () =>
     writeResults(options.out, { surroundings, effort: bench.effort, scenarios: results })

@@ -20,6 +20,15 @@ export interface Site {
   readonly accessLog: boolean
   /** Served over TLS with these. */
   readonly tls: TlsFiles | null
+  /** Paths that are told apart, tried in order; all lead to the same. */
+  readonly routes: readonly PathRoute[]
+}
+
+/** Has one of the three. */
+export interface PathRoute {
+  readonly path?: string
+  readonly pathPrefix?: string
+  readonly pathRegexp?: string
 }
 
 export const PLAIN_SITE: Site = {
@@ -31,6 +40,7 @@ export const PLAIN_SITE: Site = {
   bigBodies: false,
   accessLog: false,
   tls: null,
+  routes: [],
 }
 
 /** Where a peer is to be started. */

@@ -23,9 +23,6 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: median(values), low: Math.min(...values), high: Math.max(...values) }
 }
 
-/** A figure that is known exactly, or measured once. */
-export const exactly = (value: number): Spread => ({ median: value, low: value, high: value })
-
 /**
  * `figure` of all rounds, and as `low` and `high` its 95 % interval by the percentile bootstrap
  * (Efron 1979): rounds are drawn with replacement, all sides of a round together, so that whatever

@@ -21,6 +21,13 @@ const SITES: readonly (readonly [name: string, site: Site])[] = [
   ['nine fields', { ...PROXIED, fieldsSet: 9 }],
   ['big bodies', { ...PROXIED, bigBodies: true }],
   ['four workers', { ...PROXIED, workers: 4 }],
+  [
+    'routes',
+    {
+      ...PROXIED,
+      routes: [{ path: '/a' }, { pathPrefix: '/b/' }, { pathRegexp: '^/c/[0-9]{2}$' }],
+    },
+  ],
   ['a mock of 64 bytes', { ...PLAIN_SITE, mockBytes: 64 }],
   ['a mock of 5,000 bytes', { ...PLAIN_SITE, mockBytes: 5000 }],
 ]

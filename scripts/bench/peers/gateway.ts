@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseYaml } from '../../../src/spec/yaml.js'
 import { ask } from '../ask.js'
-import { type Child, freePort, until } from '../children.js'
+import { freePort, until } from '../children.js'
 import { DEFAULT_TARGET } from '../loadgen.js'
 import { type Peer, type Place, type Site, type Subject, UnsupportedError } from '../site.js'
 import { coresFor } from './launch.js'
 import { type GatewayObject, objectsFor } from './objects.js'
 
 const REASON_CHARS_MAX = 500
+const PUTS_AT_A_TIME = 8
 /** Of no use where the document was generated. */
 const PLACE = /^line \d+, column \d+: /
 
@@ -74,17 +75,24 @@ export async function startGateway(options: GatewayOptions): Promise<Subject> {
   return subject
 }
 
-/** Creates objects. Rejects with {@link UnsupportedError} when one is refused. */
+/**
+ * Creates objects, a few at a time, in no order. Rejects with {@link UnsupportedError} when one is
+ * refused.
+ */
 export async function putObjects(
   { adminPort }: Pick<Subject, 'adminPort'>,
   objects: readonly GatewayObject[],
   path = OBJECTS,
 ): Promise<void> {
-  for (const object of objects) {
-    const body = JSON.stringify(object)
-    const answer = await ask({ port: adminPort ?? 0, path, method: 'POST', body })
-    if (answer.status !== 201) throw new UnsupportedError(reasonOf(answer.body))
+  const left = [...objects]
+  const putRest = async (): Promise<void> => {
+    for (let object = left.shift(); object !== undefined; object = left.shift()) {
+      const body = JSON.stringify(object)
+      const answer = await ask({ port: adminPort ?? 0, path, method: 'POST', body })
+      if (answer.status !== 201) throw new UnsupportedError(reasonOf(answer.body))
+    }
   }
+  await Promise.all(Array.from({ length: PUTS_AT_A_TIME }, putRest))
 }
 
 /** Why an object was refused, out of the answer of either dialect: YAML, or JSON, or plain text. */
@@ -106,7 +114,3 @@ export function gateway(build: Build): Peer {
       startGateway({ build, place, site, objects: (port) => objectsFor('v1', site, port) }),
   }
 }
-
-/** Ends one subject. */
-export const endSubject = (place: Place, { child }: { readonly child: Child }): Promise<void> =>
-  place.household.end(child)

@@ -1,7 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../children.js'
-import { bodyOf, fieldsSet, type Peer, type Place, type Site, type Subject } from '../site.js'
+import {
+  bodyOf,
+  fieldsSet,
+  type PathRoute,
+  type Peer,
+  type Place,
+  type Site,
+  type Subject,
+} from '../site.js'
 import { findProgram, versionOf } from '../tools.js'
 import { launched } from './launch.js'
 
@@ -29,12 +37,20 @@ http {
   default_type text/plain;
 ${site.mockBytes === null ? upstream(site) : ''}  server {
     listen 127.0.0.1:${port} backlog=4096${words};
-${tls(site)}    location / {
-${site.mockBytes === null ? proxying(site) : answering(site.mockBytes)}
-    }
-  }
+${tls(site)}${site.routes.map((route) => location(locationOf(route), site)).join('')}${location('/', site)}  }
 }
 `
+}
+
+const location = (match: string, site: Site): string => `    location ${match} {
+${site.mockBytes === null ? proxying(site) : answering(site.mockBytes)}
+    }
+`
+
+/** As fast as nginx has it: a prefix that fits ends the search, no pattern is tried then. */
+function locationOf({ path, pathPrefix, pathRegexp }: PathRoute): string {
+  if (path !== undefined) return `= ${path}`
+  return pathPrefix === undefined ? `~ "${pathRegexp}"` : `^~ ${pathPrefix}`
 }
 
 function upstream({ backEnds, connections }: Site): string {

@@ -1,6 +1,6 @@
 /** The objects that make a gateway do what a site asks, in the two dialects of Easegress. */
 import { readFileSync } from 'node:fs'
-import { bodyOf, fieldsSet, MOCK_HEADERS, type Site } from '../site.js'
+import { bodyOf, fieldsSet, MOCK_HEADERS, type PathRoute, type Site } from '../site.js'
 
 /** An object as it is sent to the admin API, as JSON, which is YAML too. */
 export interface GatewayObject {
@@ -11,10 +11,7 @@ export interface GatewayObject {
 
 export type Dialect = 'v1' | 'v2'
 
-export interface Route {
-  readonly path?: string
-  readonly pathPrefix?: string
-  readonly pathRegexp?: string
+export interface Route extends PathRoute {
   readonly backend: string
 }
 

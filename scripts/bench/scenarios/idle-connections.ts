@@ -20,6 +20,8 @@ const EVERY_SECONDS = 8
 const HOLD_SECONDS = 12
 const READ_FROM_SECONDS = 9
 const READ_EVERY_MS = 250
+/** What the warm-up left is collected before memory is read. */
+const REST_MS = 1_500
 const KILOBYTE = 1024
 
 /** What is to be done about too low a limit on open files, or null when it suffices. */
@@ -41,6 +43,7 @@ export function perConnection(readings: readonly number[], before: number): Spre
 async function measure(bench: Bench, side: Side): Promise<Spread> {
   const { pid } = side.subject.child
   bench.progress.doing(`${CONNECTIONS} idle connections: ${side.name}`)
+  await sleep(REST_MS)
   const before = residentBytesOf(pid)
   const idle = { connections: CONNECTIONS, idleEverySeconds: EVERY_SECONDS, expectBytes: BYTES }
   const loading = loadSide(bench, { ...side, load: idle }, HOLD_SECONDS)

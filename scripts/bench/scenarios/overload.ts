@@ -6,7 +6,7 @@ import type { Load } from '../loadgen.js'
 import { startGateway } from '../peers/gateway.js'
 import { type GatewayObject, objectsFor, pipelineObject, serverObject } from '../peers/objects.js'
 import { emptyResult, type ScenarioResult, type Table } from '../result.js'
-import { interleave, load as loadSide, type Side } from '../rounds.js'
+import { interleave, load as loadSide, type Rounds, type Side } from '../rounds.js'
 import { cpuMicros, figuresOf, perSecond, type Sample, type Series, spread } from '../sample.js'
 import { PLAIN_SITE, type Site } from '../site.js'
 import { median, medianWithInterval, pairedRatio } from '../statistics.js'
@@ -89,13 +89,21 @@ export function offerBar(times: number, bound: number, series: Series): Bar {
   }
 }
 
+/** One slice: each ends with the wait for its last answers. */
+const offerRounds = ({ effort }: Bench): Rounds => ({
+  count: effort.rounds,
+  slices: 1,
+  seconds: effort.sliceSeconds,
+})
+
 export const overload: Scenario = {
   name: 'overload',
   title: 'GET, proxied, 64-byte answer, more than can be served',
   plannedSeconds: (bench) =>
     secondsOf(fullRounds(bench), 2) +
     secondsOf(rounds(bench), 2) +
-    secondsOf(fullRounds(bench), OFFERED.length) +
+    secondsOf(offerRounds(bench), OFFERED.length) +
+    bench.effort.rounds * OFFERED.length * USEFUL_SECONDS +
     bench.effort.warmUpSeconds,
   run: (bench) => run(bench),
 }
@@ -142,7 +150,7 @@ async function run(bench: Bench): Promise<ScenarioResult> {
       toleratesErrors: true,
     },
   }))
-  const open = await interleave(bench, 'more than can be served', sides, fullRounds(bench))
+  const open = await interleave(bench, 'more than can be served', sides, offerRounds(bench))
   await endSides(place, [peakSide], backEnd)
   const bounds = offers.map(({ rate }) => goodputBound(rate, busy, servedMicros, refusalMicros))
   return {

@@ -15,7 +15,7 @@ import {
 import { emptyResult, type ScenarioResult } from '../result.js'
 import { interleave, load as loadSide, type Side } from '../rounds.js'
 import { cpuMicros, figuresOf, type Series } from '../sample.js'
-import { PLAIN_SITE, type Site } from '../site.js'
+import { type Peer, PLAIN_SITE, type Site } from '../site.js'
 import { pairedRatio } from '../statistics.js'
 import { endSides, fullRounds, origin, type Scenario, secondsOf } from './scenario.js'
 
@@ -79,6 +79,8 @@ interface VariantScenario {
   readonly title: string
   /** The first is the base of all ratios. */
   readonly variants: readonly [Variant, ...Variant[]]
+  /** Variants that nginx is set up for too, if it is installed. */
+  readonly forNginx: readonly string[]
   /** Variant and name of what is judged. */
   readonly bar: readonly [variant: string, name: string]
   readonly notes: readonly string[]
@@ -102,6 +104,7 @@ const VARIANT_SCENARIOS: readonly VariantScenario[] = [
         pipelines: 1,
       },
     ],
+    forNginx: ['ten routes', '10,000 routes'],
     bar: ['10,000 routes', '10,000 routes: CPU a request'],
     notes: [
       'of twenty routes nine are exact, nine prefixes, two regular expressions that begin with a literal',
@@ -120,6 +123,7 @@ const VARIANT_SCENARIOS: readonly VariantScenario[] = [
         pipelines: 1000,
       },
     ],
+    forNginx: [],
     bar: ['1,000 pipelines', '1,000 pipelines: CPU a request'],
     notes: ['both have the same 1,000 routes and are asked for all of them'],
   },
@@ -169,27 +173,53 @@ async function startVariant(bench: Bench, variant: Variant, site: Site): Promise
   return side
 }
 
+async function startNginxVariant(
+  bench: Bench,
+  nginx: Peer,
+  variant: Variant,
+  plain: Site,
+): Promise<Side> {
+  const { place, connections } = bench
+  bench.progress.doing(`nginx, ${variant.name}: start`)
+  const routes = variant.routes.map(({ route }) => route)
+  const subject = await nginx.start(place, { ...plain, routes })
+  const mix = writeMix(place.household, requestsFor(variant.asked))
+  const load = { connections, mix, expectBytes: BYTES }
+  const side = { name: `nginx, ${variant.name}`, subject, load }
+  await loadSide(bench, side, bench.effort.warmUpSeconds / 3)
+  return side
+}
+
 function variantScenario(scenario: VariantScenario): Scenario {
-  const { name, title, variants, bar, notes } = scenario
+  const { name, title, variants, forNginx, bar, notes } = scenario
   return {
     name,
     title,
     plannedSeconds: (bench) =>
-      secondsOf(fullRounds(bench), variants.length) + variants.length * bench.effort.warmUpSeconds,
+      secondsOf(fullRounds(bench), variants.length + forNginx.length) +
+      (variants.length + forNginx.length) * bench.effort.warmUpSeconds,
     async run(bench): Promise<ScenarioResult> {
       const backEnd = await origin(bench, [`bytes=${BYTES}`])
       const { connections } = bench
       const site: Site = { ...PLAIN_SITE, connections, backEnds: backEnd.ports }
       const sides: Side[] = []
       for (const variant of variants) sides.push(await startVariant(bench, variant, site))
+      const nginx = bench.peers.find((peer) => peer.name === 'nginx')
+      for (const variant of variants) {
+        if (nginx === undefined || !forNginx.includes(variant.name)) continue
+        sides.push(await startNginxVariant(bench, nginx, variant, site))
+      }
       const series = await interleave(bench, name, sides, fullRounds(bench))
       await endSides(bench.place, sides, backEnd)
       const [variantName, barName] = bar
+      const ours = series.slice(0, variants.length)
+      const theirs = series.slice(variants.length)
+      const theirTable = theirs.length > 1 ? [ratioTable(theirs)] : []
       const judged = series.find((each) => each.name === variantName) as Series
       return {
         ...emptyResult(name, title),
         notes,
-        tables: [throughputTable('closed loop', series), ratioTable(series)],
+        tables: [throughputTable('closed loop', series), ratioTable(ours), ...theirTable],
         costs: costsOf(`${title}: CPU time a request`, series),
         phases: [{ name: 'closed loop', series }],
         bars: [moreBar(barName, variants[0].name, judged, series[0] as Series)],

