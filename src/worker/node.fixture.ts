@@ -4,6 +4,7 @@ import { CoordinatorActor, type ToCoordinatorActor } from '../coordinator/coordi
 import { encodeSpec } from '../coordinator/record.js'
 import { StoreBench } from '../coordinator/store.fixture.js'
 import type { ValidateInput, Validity } from '../coordinator/validate.js'
+import { FakeView } from '../coordinator/view.fixture.js'
 import { newId } from '../coordinator/writer.fixture.js'
 import type { TrafficHandler } from '../listener/contract.js'
 import type {
@@ -291,7 +292,9 @@ export class DemoNode {
         jobs: { run: async <T>(_job: string, input: unknown) => judge(input) as T },
         time,
         log,
-        member: { name: 'eg-1', options: {}, id: 'abc', startedMs: 0 },
+        member: 'eg-1',
+        view: new FakeView(),
+        requestTimeoutMs: 10_000,
         unknownFields: 'refuse',
         ready: () => {},
         failed: (error) => {
