@@ -98,7 +98,10 @@ export class ClusterNode {
         onBlank: () => this.#onBlank(),
         onConsensus: (status) => this.#onConsensus(status),
         onMembers: (roster) => this.#onMembers(roster),
-        onReady: () => this.#bootstrap(),
+        onReady: () => {
+          this.#network.open(this.replica)
+          this.#bootstrap()
+        },
         onFailed: (error) => options.onFailed(error),
         onStopped: () => options.onStopped(),
       },
@@ -128,7 +131,6 @@ export class ClusterNode {
       incarnation,
       peerUrl: setup.peerUrl,
     })
-    this.#network.use(replica)
   }
 
   get incarnation(): string {
@@ -171,7 +173,9 @@ export class ClusterNode {
     })
     // The replica, and with it this object, is complete in a moment.
     setImmediate(() => {
-      if (!this.#isStopping) this.#founder?.start()
+      if (this.#isStopping) return
+      this.#network.open(this.replica)
+      this.#founder?.start()
     })
   }
 
@@ -189,6 +193,7 @@ export class ClusterNode {
   }
 
   #onMembers(roster: Roster): void {
+    this.#network.open(this.replica)
     this.#network.onMembers(roster)
     this.#keeper.look()
     this.#forgetPurged(roster)

@@ -70,10 +70,10 @@ const ATTEMPTS_MAX = 10
 
 type State =
   | { readonly type: 'idle' }
-  | { readonly type: 'committing' }
+  | { readonly type: 'committing'; readonly commit: Commit }
   /** Committed, but not yet seen by the registry. */
   | { readonly type: 'applying'; readonly commit: Commit }
-  | { readonly type: 'looking' }
+  | { readonly type: 'looking'; readonly look: Look }
   /** Somebody wrote at that revision, which is not yet seen by the registry. */
   | {
       readonly type: 'behind'
@@ -133,8 +133,23 @@ export class ConfigWriter {
     this.#next()
   }
 
+  /**
+   * Another member leads. What was handed to the one before may never be heard of again, or only
+   * after a long time; as it can apply at most once, it is looked for now.
+   */
+  onLeader(): void {
+    const state = this.#state
+    if (state.type === 'committing') {
+      const { pending, attempt } = state.commit
+      const error = storeUnavailable('the leader of the cluster was lost', 'unknown')
+      this.#lookNow({ pending, attempt, error })
+    } else if (state.type === 'looking') this.#lookNow({ ...state.look })
+  }
+
   /** The store has answered. */
   onOutcome(commit: Commit, outcome: Outcome<TxnResult>): void {
+    // Late: it has been looked for meanwhile.
+    if (this.#state.type !== 'committing' || this.#state.commit !== commit) return
     this.#state = IDLE
     const { pending, attempt } = commit
     if (!outcome.ok) this.#onFailure({ pending, attempt, error: outcome.error })
@@ -150,6 +165,7 @@ export class ConfigWriter {
   }
 
   onLooked(look: Look, outcome: Outcome<GetResult>): void {
+    if (!this.#isLookingFor(look)) return
     this.#state = IDLE
     const { pending, attempt } = look
     if (outcome.ok) {
@@ -163,7 +179,16 @@ export class ConfigWriter {
   }
 
   lookAgain(look: Look): void {
+    if (this.#isLookingFor(look)) this.#lookNow(look)
+  }
+
+  #isLookingFor(look: Look): boolean {
+    return this.#state.type === 'looking' && this.#state.look === look
+  }
+
+  #lookNow(look: Look): void {
     const { store, looked } = this.#ports
+    this.#state = { type: 'looking', look }
     store.get(VERSION_KEY, 'linearizable', (outcome) => looked(look, outcome))
   }
 
@@ -177,7 +202,7 @@ export class ConfigWriter {
       pending.reply.fail(why !== null && error.detail['outcome'] === 'none' ? why : error)
       return
     }
-    this.#state = { type: 'looking' }
+    this.#state = { type: 'looking', look }
     later(look, LOOK_AGAIN_MS)
   }
 
@@ -200,14 +225,11 @@ export class ConfigWriter {
     const plan = this.plan(pending.write)
     if (plan.type !== 'commit') {
       if (isCurrent) this.#answer(pending, plan)
-      else {
-        this.#state = { type: 'looking' }
-        this.lookAgain({ pending, attempt, error: null })
-      }
+      else this.#lookNow({ pending, attempt, error: null })
       return
     }
     const commit: Commit = { pending, plan, attempt }
-    this.#state = { type: 'committing' }
+    this.#state = { type: 'committing', commit }
     // When it loses, it learns what the registry has to show before it is worth another try.
     const whenLost = [{ type: 'get', key: VERSION_KEY }] as const
     store.txn(plan.compares, plan.ops, whenLost, (outcome) => finished(commit, outcome))

@@ -188,6 +188,8 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   /** Of servers here, as told to other members. */
   #topPaths = new Map<string, readonly (readonly TopPath[])[]>()
   #lostQuorumMs: number | null = null
+  /** Who leads in which term, as it was last. */
+  #leader = ''
   #ticking: Timer
 
   constructor(options: CoordinatorOptions) {
@@ -540,8 +542,17 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
 
   #onQuorum(): void {
     const { view, time } = this.#o
-    if (view.consensus().hasQuorum) this.#lostQuorumMs = null
-    else this.#lostQuorumMs ??= time.monotonicMs()
+    const { hasQuorum, leaderIncarnation, term } = view.consensus()
+    if (!hasQuorum) {
+      this.#lostQuorumMs ??= time.monotonicMs()
+      return
+    }
+    this.#lostQuorumMs = null
+    const leader = `${leaderIncarnation} ${term}`
+    if (leader === this.#leader) return
+    this.#leader = leader
+    this.#writer.onLeader()
+    this.#freshness.onLeader()
   }
 
   /** Why nothing can be written, once that has been so for a while; null: it is worth trying. */

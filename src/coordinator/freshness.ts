@@ -62,7 +62,7 @@ export class Freshness {
   }
 
   onFenced(read: Read, outcome: Outcome<GetResult>): void {
-    if (!this.#waiting.has(read)) return
+    if (!this.#waiting.has(read) || read.revision !== null) return
     if (outcome.ok) {
       read.revision = outcome.value.kv?.modRevision ?? 0
       this.onChanged()
@@ -74,6 +74,11 @@ export class Freshness {
     time.after(RETRY_MS, () => {
       if (this.#waiting.has(read)) this.#fence(read)
     })
+  }
+
+  /** Another member leads: what the one before was asked may never be answered. */
+  onLeader(): void {
+    for (const read of this.#waiting.keys()) if (read.revision === null) this.#fence(read)
   }
 
   /** The registry shows more than before. */

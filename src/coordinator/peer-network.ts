@@ -92,8 +92,9 @@ export class PeerNetwork {
     })
   }
 
-  /** Once, before anything comes in. */
-  use(replica: Replica): void {
+  /** What this node says of itself is known: others may come. */
+  open(replica: Replica): void {
+    if (this.#replica !== null) return
     this.#replica = replica
     this.#ports.open()
   }

@@ -47,7 +47,7 @@ it.each<[name: string, plant: (history: History) => Promise<void>, problem: RegE
     async (history) => {
       history.write('a', '1')(1)
       await step()
-      history.read('a', null, 0, performance.now())
+      history.read('a', '0', 0, performance.now())
     },
     /after version 1 had been acknowledged/,
   ],

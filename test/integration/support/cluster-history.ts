@@ -42,6 +42,7 @@ export class History {
     }
   }
 
+  /** `value` null: not found; `version` is of no interest then. */
   read(name: string, value: string | null, version: number, sentMs: number): void {
     this.#reads.push({ name, value, version, sentMs, doneMs: performance.now() })
   }
@@ -120,6 +121,11 @@ export class History {
     acked: readonly (Write & { version: number })[],
     values: ReadonlyMap<string, Write>,
   ): string | null {
+    // "Not found" names no version, and nothing is ever deleted here.
+    if (read.value === null) {
+      const missed = acked.find(({ name, doneMs }) => name === read.name && doneMs < read.sentMs)
+      return missed === undefined ? null : `a read of ${read.name} gave null, not ${missed.value}`
+    }
     const what = `a read of ${read.name} at version ${read.version} gave ${read.value}`
     let newest: (Write & { version: number }) | null = null
     for (const write of acked) {
@@ -129,8 +135,7 @@ export class History {
       if (write.name !== read.name || write.version > read.version) continue
       if (newest === null || write.version > newest.version) newest = write
     }
-    if (read.value === (newest?.value ?? null)) return null
-    if (read.value === null) return `${what}, not ${newest?.value}`
+    if (read.value === newest?.value) return null
     const write = values.get(`${read.name} ${read.value}`)
     if (write === undefined) return `${what}, which nobody wrote`
     if (write.sentMs > read.doneMs) return `${what}, which was written later`
