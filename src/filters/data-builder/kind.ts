@@ -24,6 +24,7 @@ export const dataBuilder = defineFilterKind<Spec>({
   kind: 'DataBuilder',
   summary: 'Makes a value out of a template that later templates can use.',
   results: ['buildErr'],
+  isPure: true,
   spec,
   load: () => import('./data-builder.js'),
 })

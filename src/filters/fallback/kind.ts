@@ -13,6 +13,7 @@ export const fallback = defineFilterKind<Spec>({
   kind: 'Fallback',
   summary: 'Replaces the answer by a fixed one.',
   results: ['fallback'],
+  isPure: true,
   spec,
   load: () => import('./fallback.js'),
 })

@@ -1,7 +1,7 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import { FixedAnswer } from '../../http/fixed-answer.js'
 import { Sleeper } from '../../http/sleeper.js'
-import type { Filter, FilterContext } from '../contract.js'
+import type { Filter, FilterContext, Forecast } from '../contract.js'
 import type { Spec } from './kind.js'
 
 const MOCKED = 1
@@ -45,6 +45,13 @@ class Mock implements Filter {
       return SUSPENDED
     }
     return OK
+  }
+
+  explain(ex: Exchange): Forecast {
+    const rule = this.#rules.find((each) => each.matches(ex.request.path))
+    if (rule === undefined) return { code: OK, detail: {} }
+    rule.answer.apply(ex)
+    return { code: MOCKED, detail: rule.delayMs === 0 ? {} : { delayMs: rule.delayMs } }
   }
 
   cancel(ex: Exchange): void {

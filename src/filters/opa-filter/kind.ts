@@ -34,6 +34,7 @@ export const opaFilter = defineFilterKind<Spec>({
   kind: 'OPAFilter',
   summary: 'Asks a policy in Rego, the language of Open Policy Agent, whether a request may pass.',
   results: ['opaDenied'],
+  isPure: true,
   spec,
   requestBodyBytes: ({ readBody }) => (readBody ? BODY_BYTES_MAX : 0),
   load: () => import('./opa-filter.js'),

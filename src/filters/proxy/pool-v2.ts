@@ -120,6 +120,21 @@ export class PoolV2 {
     return up[this.#balancer.pick(ex)] as PoolServerV2
   }
 
+  /** Where `ex` would go, for people. `server` is null where chance decides, or none is well. */
+  forecast(ex: Exchange): Readonly<Record<string, unknown>> {
+    if (this.#health !== null && this.#health.version !== this.#version) this.#follow()
+    const up = this.#up
+    const sticky = this.sticky?.serverOf(ex) ?? -1
+    const next = sticky >= 0 ? sticky : up.length === 0 ? -1 : this.#balancer.peek(ex)
+    const down = this.#all.filter((each) => !up.includes(each)).map(({ url }) => url)
+    return {
+      server: next < 0 ? null : (up[next] as PoolServerV2).url,
+      servers: up.map(({ url }) => url),
+      ...(down.length === 0 ? {} : { unhealthy: down }),
+      ...(sticky >= 0 ? { isSticky: true } : {}),
+    }
+  }
+
   close(): void {
     this.#checks?.close()
     for (const { server } of this.#all) server.release()

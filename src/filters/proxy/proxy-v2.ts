@@ -1,8 +1,8 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import type { Headers } from '../../http/headers.js'
 import { breakerBytes, CircuitBreaker } from '../../resilience/circuit-breaker.js'
-import type { Filter, FilterContext } from '../contract.js'
-import { breakerNamed, retryNamed } from '../policies/kinds.js'
+import type { Filter, FilterContext, Forecast } from '../contract.js'
+import { breakerNamed, retryNamed } from '../policies.js'
 import { Compression } from './compression.js'
 import { MemoryCache } from './memory-cache.js'
 import { Mirror } from './mirror.js'
@@ -11,7 +11,7 @@ import { MIRROR, type PoolSpecV2, type RequestMatcherSpec } from './pool-spec-v2
 import { PoolV2, tlsOf } from './pool-v2.js'
 import { type PoolRules, ProxyCallV2 } from './proxy-call-v2.js'
 import { createRequestMatcher } from './request-matcher.js'
-import { breakerKey, type NamedPool, type SpecV2, trafficPools } from './spec-v2.js'
+import { breakerKey, type NamedPool, type SpecV2, trafficPools } from './proxy-spec-v2.js'
 import type { TrafficFilter } from './traffic-filter.js'
 
 const INTERNAL_ERROR = 1
@@ -21,6 +21,7 @@ const BODY_BYTES_MAX = 4 * 1024 * 1024
 
 /** A pool, and what holds for it. */
 class Branch implements PoolRules {
+  readonly name: string
   /** Null takes every request. */
   readonly filter: TrafficFilter | null
   readonly cache: MemoryCache | null
@@ -40,6 +41,7 @@ class Branch implements PoolRules {
     compression: Compression | null,
     context: FilterContext,
   ) {
+    this.name = name
     this.filter = spec.filter === undefined ? null : createRequestMatcher(spec.filter, randomBelow)
     this.cache = cache
     this.#compression = compression
@@ -168,6 +170,26 @@ class ProxyV2 implements Filter {
       if (branch.filter?.matches(ex) !== false) return branch
     }
     return this.#branches[last] as Branch
+  }
+
+  explain(ex: Exchange): Forecast {
+    if (!ex.request.isPresent) return { code: INTERNAL_ERROR, detail: {} }
+    const branch = this.#branchFor(ex)
+    const passedOver = this.#branches.slice(0, this.#branches.indexOf(branch))
+    const where = branch.pool.forecast(ex)
+    const cached = branch.fromCache(ex)
+    const hasNobody = cached < 0 && (where['servers'] as readonly string[]).length === 0
+    if (hasNobody) ex.response.status = 503
+    return {
+      code: hasNobody ? INTERNAL_ERROR : cached < 0 ? OK : cached,
+      detail: {
+        pool: branch.name,
+        ...where,
+        ...(passedOver.length === 0 ? {} : { notMatching: passedOver.map(({ name }) => name) }),
+        ...(branch.cache === null ? {} : { cached: cached >= 0 }),
+        ...(this.#mirror?.filter.matches(ex) === true ? { mirrored: true } : {}),
+      },
+    }
   }
 
   /** Responses that are still streaming hold their connections until they end. */

@@ -14,6 +14,7 @@ export const requestAdaptor = defineFilterKind<Spec>({
   kind: 'RequestAdaptor',
   summary: 'Changes method, path, headers or body of the request.',
   results: [],
+  isPure: true,
   spec,
   templates: ({ header, body }) => [...headerTemplates(header), body],
   load: () => import('./request-adaptor.js'),

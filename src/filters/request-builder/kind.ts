@@ -12,6 +12,7 @@ export const requestBuilder = defineFilterKind<Spec>({
   kind: 'RequestBuilder',
   summary: 'Makes a new request out of a template, or takes that of another namespace.',
   results: ['buildErr'],
+  isPure: true,
   spec,
   load: () => import('./request-builder.js'),
 })

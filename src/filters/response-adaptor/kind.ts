@@ -12,6 +12,7 @@ export const responseAdaptor = defineFilterKind<Spec>({
   kind: 'ResponseAdaptor',
   summary: 'Changes headers or body of the response.',
   results: [],
+  isPure: true,
   spec,
   templates: ({ header, body }) => [...headerTemplates(header), body],
   load: () => import('./response-adaptor.js'),

@@ -12,6 +12,7 @@ export const responseBuilder = defineFilterKind<Spec>({
   kind: 'ResponseBuilder',
   summary: 'Makes a new response out of a template, or takes that of another namespace.',
   results: ['buildErr'],
+  isPure: true,
   spec,
   load: () => import('./response-builder.js'),
 })

@@ -1,6 +1,6 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import { type Clock, systemTime } from '../../lib/clock.js'
-import type { Filter, FilterContext } from '../contract.js'
+import type { Filter, FilterContext, Forecast } from '../contract.js'
 import { HeaderRule } from './headers.js'
 import { removeIdentity } from './identity.js'
 import { JwtCheck } from './jwt.js'
@@ -47,6 +47,14 @@ class Validator implements Filter {
     if (status !== LATER) return this.#goOn(ex, status, nowMs)
     new PendingKeys(ex, (this.#jwt as JwtCheck).verifier, (waited) => this.#again(waited))
     return SUSPENDED
+  }
+
+  /** Whoever has to ask a server of tokens or keys, cannot tell. */
+  explain(ex: Exchange): Forecast | null {
+    const nowMs = this.#clock.wallMs()
+    const status = this.#failureBeforeBody(ex, nowMs)
+    if (status === LATER || (status === 0 && this.#oauth2 !== null)) return null
+    return { code: this.#goOn(ex, status, nowMs), detail: {} }
   }
 
   retire(): void {
