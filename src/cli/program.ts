@@ -73,6 +73,12 @@ export const FAMILIES: readonly Family[] = [
     load: async () => (await import('./api.js')).api,
   },
   {
+    name: 'explain',
+    aliases: [],
+    summary: 'say what would become of a request, without sending it',
+    load: async () => (await import('./explain.js')).explain,
+  },
+  {
     name: 'apis',
     aliases: [],
     summary: 'list the paths of both admin APIs',
