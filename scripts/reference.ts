@@ -2,7 +2,7 @@
  * The reference pages and JSON Schemas, made from the schemas of the kinds and the README in each
  * kind's folder. `docs.ts` writes them; a tidy test compares them with what is committed.
  */
-import { policyKinds } from '../src/filters/policies/kinds.js'
+import { policyKinds } from '../src/filters/policies.js'
 import { filterKinds, filterKindsV2, objectKinds } from '../src/kinds/registry.js'
 import { docTables, renderTables } from '../src/spec/doc-table.js'
 import type { Schema } from '../src/spec/schema.js'

@@ -7,7 +7,7 @@ import type { NodePermits } from '../shared/permits.js'
 import type { Schema } from '../spec/schema.js'
 import type { Logger } from '../telemetry/log.js'
 import type { UpstreamClient } from '../upstream/contract.js'
-import type { Policies, PolicyUse } from './policies/kinds.js'
+import type { Policies, PolicyUse } from './policies.js'
 
 /**
  * A filter at work in one pipeline of one worker. Never `async`, never throws on purpose; see

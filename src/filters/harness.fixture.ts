@@ -21,7 +21,7 @@ import { HttpUpstreamClient } from '../upstream/client.js'
 import { SystemResolver } from '../upstream/resolver.js'
 import { until } from '../upstream/scripted-server.fixture.js'
 import type { AnyFilterKind, FilterContext, FilterModule } from './contract.js'
-import { NO_POLICIES } from './policies/kinds.js'
+import { NO_POLICIES } from './policies.js'
 import { filterKinds, filterKindsV2 } from './registry.js'
 
 /** One request as a statistics row was told of it; `in` is what the client sends. */

@@ -1,5 +1,5 @@
 import type { AnyFilterKind } from '../filters/contract.js'
-import type { Policies } from '../filters/policies/kinds.js'
+import type { Policies } from '../filters/policies.js'
 import type { FilterSpec } from '../pipeline/compile.js'
 import type { ObjectReference, SharedKeys, StatusView } from './contract.js'
 

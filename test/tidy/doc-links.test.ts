@@ -97,7 +97,7 @@ function defines(source: string, name: string): boolean {
   if (owner !== null && !new RegExp(`\\b(class|interface|const) ${owner}\\b`).test(source)) {
     return false
   }
-  const modifiers = '(?:export |private |readonly |static |async |get |set |\\*)*'
+  const modifiers = '(?:export |private |override |readonly |static |async |get |set |\\*)*'
   const asFunction = `${modifiers}(?:function\\*? |const )${member}\\b`
   const asMember = `${modifiers}${member}\\??(?:<[^(]*>)?(?:\\(| = \\(|: )`
   return new RegExp(`^\\s*(?:${asFunction}|${asMember})`, 'm').test(source)

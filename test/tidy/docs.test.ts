@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { compatibilityPage, fieldList } from '../../scripts/compatibility.js'
 import { referenceFiles, referenceKinds, resultsOf } from '../../scripts/reference.js'
-import { policyKinds } from '../../src/filters/policies/kinds.js'
+import { policyKinds } from '../../src/filters/policies.js'
 import { objectKinds } from '../../src/kinds/registry.js'
 import { decodeDocument, formatProblems } from '../../src/spec/document.js'
 import { fieldPaths } from '../../src/spec/field-paths.js'
@@ -90,7 +90,9 @@ interface Described {
   readonly results: readonly string[] | null
 }
 const SCHEMAS = {
-  v1: new Map<string, Described>(KINDS.flatMap(({ kind, v1 }) => (v1 === null ? [] : [[kind, v1] as const]))),
+  v1: new Map<string, Described>(
+    KINDS.flatMap(({ kind, v1 }) => (v1 === null ? [] : [[kind, v1] as const])),
+  ),
   v2: new Map<string, Described>([
     ...[...policyKinds.values()].map(({ kind, spec }) => [kind, { spec, results: null }] as const),
     ...KINDS.flatMap(({ kind, v2 }) => (v2 === null ? [] : [[kind, v2] as const])),

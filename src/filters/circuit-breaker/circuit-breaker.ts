@@ -2,10 +2,11 @@ import { UrlRule } from '../../http/adapt.js'
 import { type Exchange, OK, type Scope, UNCHANGED } from '../../http/exchange.js'
 import { breakerBytes, CircuitBreaker } from '../../resilience/circuit-breaker.js'
 import { isFailure } from '../../resilience/retry.js'
+import { breakerPolicy } from '../breaker-spec.js'
 import type { FilterContext, WrappingFilter } from '../contract.js'
 import { urlPolicies } from '../url-policies.js'
 import type { Spec } from './kind.js'
-import { breakerPolicy, type Policy } from './policy-spec.js'
+import type { Policy } from './policy-spec.js'
 
 const SHORT_CIRCUITED = 1
 

@@ -1,9 +1,10 @@
 import { breakerBytes } from '../../resilience/circuit-breaker.js'
 import { checked, list, object, type SpecOf, string } from '../../spec/schema.js'
+import { breakerPolicy } from '../breaker-spec.js'
 import { defineFilterKind } from '../contract.js'
 import { checkPolicies, urlRuleFields } from '../fields.js'
 import { urlPolicies } from '../url-policies.js'
-import { breakerPolicy, policy } from './policy-spec.js'
+import { policy } from './policy-spec.js'
 
 const spec = checked(
   object({

@@ -1,9 +1,9 @@
 import { breakerBytes } from '../../resilience/circuit-breaker.js'
 import { healthBytes } from '../../upstream/health.js'
 import { defineFilterKind } from '../contract.js'
-import { breakerNamed } from '../policies/kinds.js'
+import { breakerNamed } from '../policies.js'
 import { healthKey, healthOf, MAIN, MIRROR, policyUses, turnsKeyV2 } from './pool-spec-v2.js'
-import { allPools, breakerKey, type SpecV2, spec, trafficPools } from './spec-v2.js'
+import { allPools, breakerKey, type SpecV2, spec, trafficPools } from './proxy-spec-v2.js'
 
 /** Request bodies that a retry may have to send again are held whole up to this at least. */
 const REPLAY_BYTES = 4 * 1024 * 1024

@@ -18,7 +18,7 @@ import {
   string,
   url,
 } from '../../spec/schema.js'
-import type { PolicyUse } from '../policies/kinds.js'
+import type { PolicyUse } from '../policies.js'
 import { memoryCache, serverUrlProblems } from './pool-spec.js'
 
 /** Pools of a v2 Proxy (compat/traffic-v2.md §7.1). */
@@ -345,4 +345,3 @@ export const mtlsFields = object(
   },
   { doc: 'TLS with back ends; without it their certificates are not verified.', optional: true },
 )
-export type MtlsSpec = Exclude<SpecOf<typeof mtlsFields>, undefined>

@@ -10,8 +10,8 @@ import { COPIES_MAX } from './pool-spec.js'
 import { MIRROR, type PoolSpecV2, type RequestMatcherSpec } from './pool-spec-v2.js'
 import { PoolV2, tlsOf } from './pool-v2.js'
 import { type PoolRules, ProxyCallV2 } from './proxy-call-v2.js'
-import { createRequestMatcher } from './request-matcher.js'
 import { breakerKey, type NamedPool, type SpecV2, trafficPools } from './proxy-spec-v2.js'
+import { createRequestMatcher } from './request-matcher.js'
 import type { TrafficFilter } from './traffic-filter.js'
 
 const INTERNAL_ERROR = 1

@@ -1,9 +1,9 @@
-import { policiesOf } from '../../filters/policies/kinds.js'
+import { policiesOf } from '../../filters/policies.js'
 import { filterKindsV2 } from '../../filters/registry.js'
 import { boolean, checked, object, type SpecOf, type SpecProblem } from '../../spec/schema.js'
 import { defineObjectKind, type SharedKeys } from '../contract.js'
 import { filterKeys, filterStatuses } from '../filter-keys.js'
-import { pipelinePart } from '../pipeline/schema.js'
+import { pipelinePart } from '../pipeline/pipeline-spec.js'
 import { PARTS, partName } from './keys.js'
 
 const spec = checked(

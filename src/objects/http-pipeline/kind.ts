@@ -1,4 +1,4 @@
-import { NO_POLICIES } from '../../filters/policies/kinds.js'
+import { NO_POLICIES } from '../../filters/policies.js'
 import { filterKinds } from '../../filters/registry.js'
 import { checkFlow, checkNames, checkTemplates } from '../../pipeline/check.js'
 import type { PipelineSpec } from '../../pipeline/compile.js'

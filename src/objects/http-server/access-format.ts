@@ -1,11 +1,11 @@
 import type { Exchange } from '../../http/exchange.js'
+import { ACCESS_VARIABLES, type AccessVariable, IN_BRACES } from './access-format-spec.js'
 
 /** The format of Easegress (compat/traffic-v2.md §3.5). */
-export const DEFAULT_FORMAT =
+const DEFAULT_FORMAT =
   '[{{Time}}] [{{RemoteAddr}} {{RealIP}} {{Method}} {{URI}} {{Proto}} {{StatusCode}}] ' +
   '[{{Duration}} rx:{{ReqSize}}B tx:{{RespSize}}B] [{{Tags}}]'
 
-const VARIABLE = /\{\{([^{}]*)\}\}/g
 const URI_LENGTH_MAX = 512
 
 /** What is known of an exchange when its line is written. */
@@ -17,7 +17,7 @@ interface Finished {
 
 type Read = (finished: Finished) => string
 
-const READERS: Readonly<Record<string, Read>> = {
+const READERS: Readonly<Record<AccessVariable, Read>> = {
   Time: ({ durationMs }) => new Date(Date.now() - durationMs).toISOString(),
   RemoteAddr: ({ ex }) => addressText(ex.peer),
   RealIP: ({ ex }) => addressText(ex.realIp),
@@ -33,16 +33,6 @@ const READERS: Readonly<Record<string, Read>> = {
   Tags: ({ ex }) => (ex.engine === null ? '' : `pipeline: ${ex.engine.name}`),
 }
 
-/** What is wrong with a format, or null. */
-export function checkLogFormat(format: string): string | null {
-  for (const match of format.matchAll(VARIABLE)) {
-    if (!Object.hasOwn(READERS, match[1] as string)) {
-      return `no variable ${match[0]}; there are ${Object.keys(READERS).join(', ')}`
-    }
-  }
-  return null
-}
-
 /** A line of the access log, compiled. */
 export class AccessFormat {
   readonly #parts: readonly (string | Read)[]
@@ -52,11 +42,11 @@ export class AccessFormat {
     const text = format === '' ? DEFAULT_FORMAT : format
     const parts: (string | Read)[] = []
     let at = 0
-    for (const match of text.matchAll(VARIABLE)) {
-      const read = READERS[match[1] as string]
-      if (read === undefined) continue // the check refused it
+    for (const match of text.matchAll(IN_BRACES)) {
+      const name = match[1] as AccessVariable
+      if (!ACCESS_VARIABLES.includes(name)) continue // the check refused it
       if (match.index > at) parts.push(text.slice(at, match.index))
-      parts.push(read)
+      parts.push(READERS[name])
       at = match.index + match[0].length
     }
     if (at < text.length) parts.push(text.slice(at))

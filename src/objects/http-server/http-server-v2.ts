@@ -15,9 +15,9 @@ import { type GlobalFilterSlot, PipelineSlot } from '../directory.js'
 import { contextsOf, FilterEngines } from '../filter-engines.js'
 import { AccessFormat } from './access-format.js'
 import { exchangeOf, explanationOf } from './explain.js'
-import type { SpecV2 } from './kind-v2.js'
-import { ownName, ownPipelines } from './own-pipelines.js'
+import { ownName, ownPipelines } from './own-pipelines-spec.js'
 import { ServerBase } from './server-base.js'
+import type { SpecV2 } from './server-spec-v2.js'
 
 const NO_ROUTE = ''
 const BODY_BYTES_MAX = 4 * 1024 * 1024

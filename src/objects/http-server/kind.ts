@@ -1,4 +1,4 @@
-import { NO_POLICIES } from '../../filters/policies/kinds.js'
+import { NO_POLICIES } from '../../filters/policies.js'
 import { filterKindsV2 } from '../../filters/registry.js'
 import {
   anything,
@@ -17,10 +17,10 @@ import {
 } from '../../spec/schema.js'
 import { defineObjectKind, type ObjectReference, type SharedKeys } from '../contract.js'
 import { filterKeys } from '../filter-keys.js'
-import { ipFilter, rootedPath } from './fields.js'
+import { ipFilter, rootedPath } from './ip-filter-spec.js'
 import { connectionsKey, statsKey } from './keys.js'
-import { looksLikeV2, type SpecV2, specV2 } from './kind-v2.js'
-import { ownPipelines } from './own-pipelines.js'
+import { ownPipelines } from './own-pipelines-spec.js'
+import { looksLikeV2, type SpecV2, specV2 } from './server-spec-v2.js'
 
 const header = checked(
   object({

@@ -1,9 +1,9 @@
-import { policiesOf } from '../../filters/policies/kinds.js'
+import { policiesOf } from '../../filters/policies.js'
 import { filterKindsV2 } from '../../filters/registry.js'
 import type { PipelineSpecV2 } from '../../pipeline/compile-v2.js'
 import { defineObjectKind } from '../contract.js'
 import { filterKeys, filterStatuses } from '../filter-keys.js'
-import { pipelineSpec } from './schema.js'
+import { pipelineSpec } from './pipeline-spec.js'
 
 export const pipeline = defineObjectKind<PipelineSpecV2>({
   kind: 'Pipeline',

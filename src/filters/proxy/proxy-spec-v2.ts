@@ -1,5 +1,5 @@
 import { checked, integer, list, object, type SpecOf, type SpecProblem } from '../../spec/schema.js'
-import { breakerNamed, type Policies } from '../policies/kinds.js'
+import { breakerNamed, type Policies } from '../policies.js'
 import {
   candidate,
   MAIN,

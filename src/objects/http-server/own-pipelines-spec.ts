@@ -1,5 +1,5 @@
 import type { PipelineSpecV2 } from '../../pipeline/compile-v2.js'
-import type { SpecV2 } from './kind-v2.js'
+import type { SpecV2 } from './server-spec-v2.js'
 
 /** A pipeline that a path with a `backendPool` has of its own. */
 export interface OwnPipeline {

@@ -1,4 +1,4 @@
-import { policyKinds } from '../../filters/policies/kinds.js'
+import { policyKinds } from '../../filters/policies.js'
 import { filterKindsV2 } from '../../filters/registry.js'
 import { checkNames } from '../../pipeline/check.js'
 import { checkFlowV2, checkPolicyUse } from '../../pipeline/check-v2.js'

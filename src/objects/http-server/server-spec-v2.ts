@@ -19,8 +19,8 @@ import {
   type SpecProblem,
   string,
 } from '../../spec/schema.js'
-import { checkLogFormat } from './access-format.js'
-import { ipFilter, rootedPath } from './fields.js'
+import { checkLogFormat } from './access-format-spec.js'
+import { ipFilter, rootedPath } from './ip-filter-spec.js'
 
 const text = (doc: string) => string({ doc, default: '' })
 /** As in Easegress: an empty text means the same as none. */

@@ -1,4 +1,4 @@
-import type { BreakerPolicy } from '../../resilience/circuit-breaker.js'
+import type { BreakerPolicy } from '../resilience/circuit-breaker.js'
 import {
   checked,
   duration,
@@ -8,8 +8,8 @@ import {
   oneOf,
   type Schema,
   type SpecOf,
-} from '../../spec/schema.js'
-import { breakerPolicy, checkWindow, windowFields } from '../circuit-breaker/policy-spec.js'
+} from '../spec/schema.js'
+import { breakerPolicy, checkWindow, windowFields } from './breaker-spec.js'
 
 /*
  * Resilience policies of a v2 Pipeline (compat/traffic-v2.md §5.2): what its `resilience` list may
