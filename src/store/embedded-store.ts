@@ -399,7 +399,12 @@ export class EmbeddedStore implements Store {
     for (const done of failed) done(failure(this.#unavailable()))
   }
 
-  #propose<T>(command: Command, done: Done<T>, take: (outcome: CommandOutcome) => T): void {
+  #propose<T>(
+    command: Command,
+    done: Done<T>,
+    take: (outcome: CommandOutcome) => T,
+    here = false,
+  ): void {
     if (this.#state !== 'serving') {
       done(failure(this.#unavailable()))
       return
@@ -412,7 +417,7 @@ export class EmbeddedStore implements Store {
       else if (outcome.type === 'lease-not-found') done(failure(leaseNotFound(outcome.lease)))
       else done(success(take(outcome)))
     })
-    this.#sequencer.propose(ticket, payload)
+    this.#sequencer.propose(ticket, payload, here)
   }
 
   #grant(ttlMs: number, done: Done<LeaseGrant>): void {
@@ -457,22 +462,23 @@ export class EmbeddedStore implements Store {
       done(failure(leaseNotFound(id)))
       return
     }
-    this.#propose({ type: 'lease-revoke', lease: Number(id) }, done, (outcome) => {
-      assert(outcome.type === 'revoked', 'a revoke was answered as something else')
-      return outcome.revision
-    })
+    this.#propose({ type: 'lease-revoke', lease: Number(id) }, done, revisionOf)
   }
 
-  /** Tries again while it leads; a lease that is already gone is what was wanted. */
+  /**
+   * Tries again while it leads; a lease that is already gone is what was wanted. Only into this
+   * node's own log: another leader counts the time anew, and would be told that it is over.
+   */
   #proposeExpiry(id: LeaseId): void {
     if (!this.#leading || this.#machine.leaseTtlMs(id) === null) return
-    this.#revoke(id, (outcome) => {
+    const done: Done<number> = (outcome) => {
       if (outcome.ok || this.#state !== 'serving') return
       this.#time.after(1000, () => {
         // Another time of leading counts it anew.
         if (this.#lessor.ttlMs(id) === null) this.#proposeExpiry(id)
       })
-    })
+    }
+    this.#propose({ type: 'lease-revoke', lease: Number(id) }, done, revisionOf, true)
   }
 
   #maybeSnapshot(): void {
@@ -495,6 +501,11 @@ export class EmbeddedStore implements Store {
     if (this.#state === 'serving') return storeUnavailable('the store is stopping', 'none')
     unreachable(this.#state)
   }
+}
+
+function revisionOf(outcome: CommandOutcome): number {
+  assert(outcome.type === 'revoked', 'a revoke was answered as something else')
+  return outcome.revision
 }
 
 function tried<T>(read: () => T): Outcome<T> {

@@ -1,15 +1,13 @@
-import type { Faults } from '../raft/faults.js'
 import type { OpenReplicaOptions, Replica } from './cluster.js'
 import { EmbeddedStore } from './embedded-store.js'
-import { RaftSequencer } from './raft-sequencer/raft-sequencer.js'
+import { RaftSequencer, type Seams } from './raft-sequencer/raft-sequencer.js'
 
 /**
  * Starts this node's part of the replicated store; `cluster.ts` says what is asked of the caller.
- * `faults`: deliberate bugs of the core, for tests.
  */
-export function openReplica(options: OpenReplicaOptions, faults?: Faults): Replica {
+export function openReplica(options: OpenReplicaOptions, seams: Seams = {}): Replica {
   const { time, log, listener, snapshotAfterBytes } = options
-  const sequencer = new RaftSequencer({ ...options, ...(faults === undefined ? {} : { faults }) })
+  const sequencer = new RaftSequencer(options, seams)
   const store = new EmbeddedStore({
     time,
     log,

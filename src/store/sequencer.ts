@@ -11,9 +11,10 @@ export interface Sequencer {
 
   /**
    * Asks for `payload` to be ordered. `ticket` (any number not in use) comes back exactly once:
-   * with the committed entry or with `onDropped`.
+   * with the committed entry or with `onDropped`. `here`: this node's log or none; what follows
+   * from leading must not be passed on to another leader.
    */
-  propose(ticket: number, payload: Uint8Array<ArrayBuffer>): void
+  propose(ticket: number, payload: Uint8Array<ArrayBuffer>, here: boolean): void
 
   /**
    * Asks for the index a linearizable read has to wait for. `ticket` comes back exactly once: by

@@ -15,7 +15,7 @@ function demand(condition: boolean, message: () => string): void {
 export class Checker {
   readonly #leaders = new Map<number, NodeId>()
   readonly #entries = new Map<string, { data: string; prevTerm: number }>()
-  readonly #committed: { term: number; by: NodeId }[] = []
+  readonly #committed: { term: number; by: NodeId; in: number }[] = []
   readonly #digests = new Map<number, number>()
   /** Highest index whose effect a client has seen. */
   visible = 0
@@ -25,13 +25,14 @@ export class Checker {
   }
 
   /** Election safety and leader completeness. */
-  leads(id: NodeId, term: number, raft: Raft): void {
-    const other = this.#leaders.get(term) ?? id
-    demand(other === id, () => `election safety: ${other} and ${id} lead term ${term}`)
-    this.#leaders.set(term, id)
+  leads(id: NodeId, leaderTerm: number, raft: Raft): void {
+    const other = this.#leaders.get(leaderTerm) ?? id
+    demand(other === id, () => `election safety: ${other} and ${id} lead term ${leaderTerm}`)
+    this.#leaders.set(leaderTerm, id)
     for (let index = raft.status().firstIndex; index <= this.commitMax; index++) {
       const known = this.#committed[index]
-      if (known === undefined) continue
+      // One that was elected long ago may hear of it late, when others have gone on.
+      if (known === undefined || known.in >= leaderTerm) continue
       const term = raft.termAtForTest(index)
       demand(
         term === known.term,
@@ -58,9 +59,10 @@ export class Checker {
     }
   }
 
-  commits(id: NodeId, index: number, term: number): void {
+  /** `inTerm`: of the node that says so; the entry may be older. */
+  commits(id: NodeId, index: number, term: number, inTerm: number): void {
     const known = this.#committed[index]
-    if (known === undefined) this.#committed[index] = { term, by: id }
+    if (known === undefined) this.#committed[index] = { term, by: id, in: inTerm }
     else {
       demand(
         known.term === term,

@@ -159,7 +159,7 @@ export class SimCluster {
     this.#nodesMax = options.nodesMax ?? 7
     const voters = Array.from({ length: options.nodes }, (_, at) => at + 1)
     for (const id of voters) this.#addNode(id, foundingStart(voters))
-    this.checker.commits(0, 1, 1)
+    this.checker.commits(0, 1, 1, 1)
     this.checker.applied(0, 1, 1)
   }
 
@@ -528,17 +528,17 @@ export class SimCluster {
   }
 
   #noteCommits(node: Node): void {
-    const { commit, role, term } = node.raft!.status()
-    if (role === 'leader' && node.ledFrom === term && commit > node.commitSeen) {
+    const { commit, role, term: inTerm } = node.raft!.status()
+    if (role === 'leader' && node.ledFrom === inTerm && commit > node.commitSeen) {
       const own = node.raft!.termAtForTest(commit)
       this.checker.claim(
-        own === term,
-        () => `paper §5.4.2: ${node.id} commits ${commit}@${own} in ${term}`,
+        own === inTerm,
+        () => `paper §5.4.2: ${node.id} commits ${commit}@${own} in ${inTerm}`,
       )
     }
     for (let index = node.commitSeen + 1; index <= commit; index++) {
       const term = node.raft!.termAtForTest(index)
-      if (term >= 0) this.checker.commits(node.id, index, term)
+      if (term >= 0) this.checker.commits(node.id, index, term, inTerm)
     }
     node.commitSeen = Math.max(node.commitSeen, commit)
   }
@@ -552,7 +552,7 @@ export class SimCluster {
     node.digest = (Math.imul(node.digest, 31) + entry.term) | 0
     for (const byte of entry.data) node.digest = (Math.imul(node.digest, 31) + byte) | 0
     this.checker.applied(node.id, entry.index, node.digest)
-    this.checker.commits(node.id, entry.index, entry.term)
+    this.checker.commits(node.id, entry.index, entry.term, node.raft!.status().term)
     if (entry.change !== null) this.#changes += 1
     if (node.waiting.get(entry.index) === entry.term) {
       this.checker.visible = Math.max(this.checker.visible, entry.index)

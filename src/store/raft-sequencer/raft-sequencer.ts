@@ -113,8 +113,14 @@ const LOG_BYTES_MAX = 128 * 1024 * 1024
 
 export type RaftSequencerOptions = Omit<OpenReplicaOptions, 'listener' | 'snapshotAfterBytes'> & {
   readonly listener: Pick<ReplicaListener, 'onBlank' | 'onConsensus' | 'onMembers'>
-  /** Deliberate bugs, for tests. */
+}
+
+/** For tests alone. */
+export interface Seams {
+  /** Deliberate bugs of the core. */
   readonly faults?: Faults
+  /** The core was made. */
+  watch?(raft: Raft): void
 }
 
 type State = 'recovering' | 'blank' | 'running' | 'handing-over' | 'closing' | 'failed' | 'stopped'
@@ -122,6 +128,8 @@ type State = 'recovering' | 'blank' | 'running' | 'handing-over' | 'closing' | '
 interface Proposal {
   readonly ticket: number
   readonly command: Uint8Array
+  /** For the log of this node alone. */
+  readonly here: boolean
   /** Until when it is tried. */
   readonly deadlineMs: number
 }
@@ -136,6 +144,7 @@ interface Transfer {
 
 export class RaftSequencer implements Sequencer {
   readonly #options: RaftSequencerOptions
+  readonly #seams: Seams
   readonly #self: NodeId
   readonly #timing: ReplicaTiming
   readonly #boot: number
@@ -190,8 +199,9 @@ export class RaftSequencer implements Sequencer {
   #heardMs: number
   #handOverMs = 0
 
-  constructor(options: RaftSequencerOptions) {
+  constructor(options: RaftSequencerOptions, seams: Seams) {
     this.#options = options
+    this.#seams = seams
     this.#self = nodeIdOf(options.self.incarnation)
     this.#timing = { ...REPLICA_TIMING, ...options.timing }
     this.#boot = options.random(0x1_0000_0000)
@@ -335,7 +345,7 @@ export class RaftSequencer implements Sequencer {
 
   // ---- the store -------------------------------------------------------------------------------
 
-  propose(ticket: number, command: Uint8Array<ArrayBuffer>): void {
+  propose(ticket: number, command: Uint8Array<ArrayBuffer>, here: boolean): void {
     if (this.#state !== 'running') {
       this.#sink.onDropped(ticket, this.#unavailable())
       return
@@ -346,7 +356,7 @@ export class RaftSequencer implements Sequencer {
       this.#sink.onDropped(ticket, error)
       return
     }
-    this.#propose({ ticket, command, deadlineMs: this.#nowMs + PROPOSE_WAIT_MS })
+    this.#propose({ ticket, command, here, deadlineMs: this.#nowMs + PROPOSE_WAIT_MS })
   }
 
   readIndex(ticket: number): void {
@@ -531,7 +541,8 @@ export class RaftSequencer implements Sequencer {
   }
 
   #startRaft(start: StartState, voting: boolean): void {
-    const { random, faults } = this.#options
+    const { random } = this.#options
+    const { faults } = this.#seams
     const raft = new Raft({
       id: this.#self,
       start,
@@ -543,6 +554,7 @@ export class RaftSequencer implements Sequencer {
     })
     raft.setVoting(voting)
     this.#raft = raft
+    this.#seams.watch?.(raft)
     this.#changes = new MembershipChanges({
       raft,
       roster: () => this.roster(),
@@ -767,7 +779,8 @@ export class RaftSequencer implements Sequencer {
       else this.#wake()
     } else if (result.reason === 'full') {
       this.#sink.onDropped(ticket, full())
-    } else if (result.reason === 'not-leader') {
+    } else if (proposal.here) this.#sink.onDropped(ticket, this.#noLeader())
+    else if (result.reason === 'not-leader') {
       this.#forwards.push(proposal)
       this.#wake()
     } else this.#wait(proposal)

@@ -1,0 +1,149 @@
+import type { Prng } from '../../lib/prng.js'
+import type { Forward, Peer } from '../../peer/peer.js'
+import type { ChunkHeader, ChunkReply, Message } from '../../raft/raft.js'
+import type { Owner, SimClock } from './sim-clock.js'
+
+/** What the network sees of a node. */
+export interface NetNode extends Owner {
+  readonly name: string
+  readonly incarnation: string
+  readonly nodeId: number
+  readonly isUp: boolean
+  /** What it said when its connections began. */
+  readonly peer: Peer
+  introduction(): Peer
+  onRaft(message: Message, from: Peer): void
+  onUnreachable(nodeId: number): void
+  onChunk(header: ChunkHeader, bytes: Uint8Array, from: Peer): void
+  onChunkReply(reply: ChunkReply, from: Peer): void
+  onForward(traffic: Forward, from: Peer): void
+  onPeerUp(peer: Peer): void
+  onPeerDown(peer: Peer): void
+}
+
+export interface NetWeather {
+  readonly lossPercent: number
+  readonly doublePercent: number
+  /** One way; now and then ten times as much. */
+  readonly delayMsMax: number
+}
+
+export const CALM: NetWeather = { lossPercent: 0, doublePercent: 0, delayMsMax: 1 }
+
+/**
+ * Messages between nodes, each on its own: lost, doubled, late and overtaken, which streams would
+ * not do, so it is harder on what stands on it than `peer/` is. Requests and chunks are lost at
+ * most, as with a connection.
+ */
+export class SimNet {
+  weather: NetWeather = CALM
+  readonly #clock: SimClock
+  readonly #prng: Prng
+  readonly #nodes = new Map<number, NetNode>()
+  /** One-way cuts, as in `1>2`. */
+  readonly #cuts = new Set<string>()
+  /** For tests: a request arrives twice. */
+  doublesForwards = false
+
+  constructor(clock: SimClock, prng: Prng) {
+    this.#clock = clock
+    this.#prng = prng
+  }
+
+  add(node: NetNode): void {
+    this.#nodes.set(node.nodeId, node)
+  }
+
+  cut(from: NetNode, to: NetNode): void {
+    this.#cuts.add(`${from.nodeId}>${to.nodeId}`)
+  }
+
+  heal(): void {
+    this.#cuts.clear()
+  }
+
+  /** A process began: its connections stand a little later. */
+  up(node: NetNode): void {
+    for (const other of this.#nodes.values()) {
+      if (other === node || !other.isUp) continue
+      this.#meet(node, other)
+      this.#meet(other, node)
+    }
+  }
+
+  /** A process ended; with it, at once or much later, its connections. */
+  down(node: NetNode, isNoticed: boolean): void {
+    const { peer } = node
+    for (const other of this.#nodes.values()) {
+      if (other === node || !other.isUp) continue
+      const delayMs = isNoticed ? 1 + this.#prng.below(5) : 4000
+      const { life } = node
+      this.#clock.at(this.#clock.nowMs + delayMs, other, () => {
+        // It may be back, on new connections.
+        if (node.life === life && !node.isUp) other.onPeerDown(peer)
+      })
+    }
+  }
+
+  raft(from: NetNode, message: Message): void {
+    const to = this.#nodes.get(message.to)
+    if (to === undefined) return
+    const { lossPercent, doublePercent } = this.weather
+    if (!this.#passes(from, to) || this.#prng.chance(lossPercent)) {
+      if (message.type === 'append' && this.#prng.chance(20)) {
+        this.#clock.at(this.#clock.nowMs, from, () => from.onUnreachable(to.nodeId))
+      }
+      return
+    }
+    const { peer } = from
+    const copies = this.#prng.chance(doublePercent) ? 2 : 1
+    for (let copy = 0; copy < copies; copy++) this.#deliver(to, () => to.onRaft(message, peer))
+  }
+
+  chunk(from: NetNode, toId: number, header: ChunkHeader, bytes: Uint8Array): boolean {
+    const to = this.#nodes.get(toId)
+    if (to === undefined || !to.isUp) return false
+    if (!this.#passes(from, to) || this.#prng.chance(this.weather.lossPercent)) return true
+    const { peer } = from
+    this.#deliver(to, () => to.onChunk(header, new Uint8Array(bytes), peer))
+    return true
+  }
+
+  chunkReply(from: NetNode, toId: number, reply: ChunkReply): void {
+    const to = this.#nodes.get(toId)
+    if (to === undefined || !this.#passes(from, to)) return
+    if (this.#prng.chance(this.weather.lossPercent)) return
+    const { peer } = from
+    this.#deliver(to, () => to.onChunkReply(reply, peer))
+  }
+
+  forward(from: NetNode, incarnation: string, traffic: Forward): 'sent' | 'down' {
+    const to = [...this.#nodes.values()].find((node) => node.incarnation === incarnation)
+    if (to === undefined || !to.isUp) return 'down'
+    if (!this.#passes(from, to) || this.#prng.chance(this.weather.lossPercent)) return 'sent'
+    const { peer } = from
+    const copies = this.doublesForwards && traffic.type === 'request' ? 2 : 1
+    for (let copy = 0; copy < copies; copy++) {
+      const again = copy === 0 ? traffic : { ...traffic, id: (traffic as { id: number }).id + 0.5 }
+      this.#deliver(to, () => to.onForward(again as Forward, peer))
+    }
+    return 'sent'
+  }
+
+  #meet(node: NetNode, other: NetNode): void {
+    this.#clock.at(this.#clock.nowMs + 1 + this.#prng.below(20), node, () => {
+      if (other.isUp) node.onPeerUp(other.introduction())
+    })
+  }
+
+  #passes(from: NetNode, to: NetNode): boolean {
+    return to.isUp && !this.#cuts.has(`${from.nodeId}>${to.nodeId}`)
+  }
+
+  #deliver(to: NetNode, arrive: () => void): void {
+    const { delayMsMax } = this.weather
+    const slow = this.#prng.chance(2) ? 10 : 1
+    const delayMs = 0.1 + this.#prng.float() * delayMsMax * slow
+    this.#clock.at(this.#clock.nowMs + delayMs, to, arrive)
+  }
+}
