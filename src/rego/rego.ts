@@ -5,8 +5,7 @@ import { parseModule } from './parser.js'
 import type { Value } from './value.js'
 
 export { EvaluationError } from './code.js'
-export { RegoError } from './lexer.js'
-export { fromJson, RegoObject, toJson, type Value } from './value.js'
+export { fromJson, toJson, type Value } from './value.js'
 
 /** Values looked at in one evaluation; some 20 ms of work. */
 const STEPS_MAX = 100_000
