@@ -53,6 +53,7 @@ export const globalFilter = defineObjectKind<Spec>({
       caps: [],
       permits: keys.flatMap(({ permits = [] }) => permits),
       stats: keys.flatMap(({ stats }) => stats),
+      data: keys.flatMap(({ data = [] }) => data),
     }
   },
   status: (object, name, view) => ({

@@ -198,5 +198,6 @@ function withPools(own: SharedKeys, server: SpecV2, name: string): SharedKeys {
     caps: own.caps,
     permits: keys.flatMap(({ permits }) => permits),
     stats: [...own.stats, ...keys.flatMap(({ stats }) => stats)],
+    data: keys.flatMap(({ data }) => data),
   }
 }
