@@ -1,0 +1,120 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { ROOT } from './paths.js'
+
+const FOLDER = join(ROOT, 'docs', 'cookbook')
+
+/** What a page has its reader do, in order. */
+export type Step =
+  /** Objects to be made, or changed when they are there. */
+  | { readonly type: 'objects'; readonly documents: readonly string[] }
+  /** A program to be started. */
+  | { readonly type: 'program'; readonly text: string }
+  /** Commands, and what they print in all. */
+  | { readonly type: 'commands'; readonly text: string; readonly output: string }
+
+/** Names of all pages. */
+export function cookbookPages(): string[] {
+  return readdirSync(FOLDER).filter((name) => name.endsWith('.md') && name !== 'README.md')
+}
+
+/** Every number that follows `127.0.0.1:`, `port: ` or `listen(` is a port, and is replaced. */
+export function readPage(name: string, portOf: (port: number) => number): Step[] {
+  const text = readFileSync(join(FOLDER, name), 'utf8')
+  const placed = text.replace(
+    /(127\.0\.0\.1:|\bport: |listen\()(\d+)/g,
+    (_all, before: string, port: string) => before + portOf(Number(port)),
+  )
+  const steps: Step[] = []
+  for (const [, language, block = ''] of placed.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
+    if (language === 'yaml') steps.push({ type: 'objects', documents: block.split(/^---\n/m) })
+    else if (language === 'js') steps.push({ type: 'program', text: block })
+    else if (language === 'console') steps.push(commandsOf(block))
+    else throw new Error(`${name} has a block of ${language}`)
+  }
+  return steps
+}
+
+/** All ports that a page names. */
+export function portsOf(name: string): number[] {
+  const ports = new Set<number>()
+  readPage(name, (port) => {
+    ports.add(port)
+    return port
+  })
+  return [...ports]
+}
+
+/** Lines that begin with `$ ` are commands, the others what they print. */
+function commandsOf(block: string): Step {
+  const lines = block.trimEnd().split('\n')
+  const isCommand = (line: string): boolean => line.startsWith('$ ')
+  return {
+    type: 'commands',
+    text: lines
+      .filter(isCommand)
+      .map((line) => line.slice(2))
+      .join('\n'),
+    output: lines.filter((line) => !isCommand(line)).join('\n'),
+  }
+}
+
+/** A back end of the pages; it calls itself by the port that the page says. */
+export class CookbookBackEnd {
+  readonly #port: number
+  readonly #seen: string[] = []
+  readonly #counts = new Map<string, number>()
+
+  constructor(port: number) {
+    this.#port = port
+  }
+
+  readonly handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const body = Buffer.concat(chunks).toString()
+    const { method = '', url = '' } = request
+    const [, what, value = ''] = (url.split('?')[0] as string).split('/')
+    if (what === 'seen') {
+      response.end(this.#seen.splice(0).join(''))
+      return
+    }
+    this.#seen.push(`${method} ${url}${body === '' ? '' : ` ${body}`}\n`)
+    const hello = `${method} ${url} at ${this.#port}${body === '' ? '' : `: ${body}`}\n`
+    switch (what) {
+      case 'status':
+        response.writeHead(Number(value)).end(hello)
+        break
+      case 'wait':
+        setTimeout(() => response.end(hello), Number(value)).unref()
+        break
+      case 'flaky': {
+        const count = (this.#counts.get(url) ?? 0) + 1
+        this.#counts.set(url, count)
+        response.writeHead(count % Number(value) === 0 ? 200 : 503).end(hello)
+        break
+      }
+      case 'bytes':
+        response.end('x'.repeat(Number(value)))
+        break
+      case 'json':
+        response.end(JSON.stringify({ [value]: url.split('/')[3] }))
+        break
+      case 'echo':
+        response.end(JSON.stringify({ method, body }))
+        break
+      default:
+        response.end(url.endsWith('/show-headers') ? shown(request) : hello)
+    }
+  }
+}
+
+/** Fields that the gateway may have set, one a line. */
+function shown({ headers }: IncomingMessage): string {
+  const own = Object.entries(headers).filter(([name]) => name.startsWith('x-'))
+  return own
+    .map(([name, value]) => `${name}: ${String(value)}\n`)
+    .sort()
+    .join('')
+}
