@@ -2,7 +2,7 @@ import type { Catalogue } from '../admin/catalogue.js'
 import type { AnyObjectKind } from '../objects/contract.js'
 import { complete } from '../spec/complete.js'
 import { toJsonSchema } from '../spec/json-schema.js'
-import { filterKinds, objectKinds } from './registry.js'
+import { filterKinds, filterKindsV2, objectKinds } from './registry.js'
 
 /** Other names that v2 gives to kinds on the command line; ours has one for what v2 has not. */
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
@@ -44,14 +44,17 @@ export const catalogue: Catalogue = {
     const kind = objectKinds.get(name)
     return kind === undefined ? document : complete(specOf(kind, dialect), document)
   },
-  filterKinds: () => [...filterKinds.keys()].sort(),
-  filterKind(name) {
-    const kind = filterKinds.get(name)
+  filterKinds: (dialect) => [...filtersOf(dialect).keys()].sort(),
+  filterKind(name, dialect) {
+    const kind = filtersOf(dialect).get(name)
     if (kind === undefined) return null
     const schema = toJsonSchema(kind.spec, { title: kind.kind, description: kind.summary })
     return { description: kind.summary, schema, results: kind.results }
   },
 }
+
+const filtersOf = (dialect: 'v1' | 'v2'): typeof filterKinds =>
+  dialect === 'v2' ? filterKindsV2 : filterKinds
 
 function specOf(kind: AnyObjectKind, dialect: 'v1' | 'v2'): AnyObjectKind['spec'] {
   return (dialect === 'v2' ? kind.specV2 : undefined) ?? kind.spec
