@@ -3,15 +3,19 @@ import { bridge } from './bridge/kind.js'
 import { circuitBreaker } from './circuit-breaker/kind.js'
 import type { AnyFilterKind } from './contract.js'
 import { corsAdaptor } from './cors-adaptor/kind.js'
+import { corsAdaptorV2 } from './cors-adaptor/kind-v2.js'
 import { dataBuilder } from './data-builder/kind.js'
 import { fallback } from './fallback/kind.js'
+import { fallbackV2 } from './fallback/kind-v2.js'
 import { headerLookup } from './header-lookup/kind.js'
 import { mock } from './mock/kind.js'
+import { mockV2 } from './mock/kind-v2.js'
 import { oidcAdaptor } from './oidc-adaptor/kind.js'
 import { opaFilter } from './opa-filter/kind.js'
 import { proxy } from './proxy/kind.js'
 import { proxyV2 } from './proxy/kind-v2.js'
 import { rateLimiter } from './rate-limiter/kind.js'
+import { rateLimiterV2 } from './rate-limiter/kind-v2.js'
 import { remoteFilter } from './remote-filter/kind.js'
 import { requestAdaptor } from './request-adaptor/kind.js'
 import { requestAdaptorV2 } from './request-adaptor/kind-v2.js'
@@ -44,15 +48,15 @@ const KINDS: readonly AnyFilterKind[] = [
 
 /** What a Pipeline or GlobalFilter (v2) may hold. */
 const KINDS_V2: readonly AnyFilterKind[] = [
-  corsAdaptor,
+  corsAdaptorV2,
   dataBuilder,
-  fallback,
+  fallbackV2,
   headerLookup,
-  mock,
+  mockV2,
   oidcAdaptor,
   opaFilter,
   proxyV2,
-  rateLimiter,
+  rateLimiterV2,
   requestAdaptorV2,
   requestBuilder,
   responseAdaptorV2,

@@ -1,6 +1,10 @@
 import type { UrlRule } from '../http/adapt.js'
 
-type UrlRuleSpec = ConstructorParameters<typeof UrlRule>[0] & { readonly policyRef: string }
+/** `empty` is of v2 alone. */
+type UrlRuleSpec = ConstructorParameters<typeof UrlRule>[0] & {
+  readonly url: { readonly empty?: boolean }
+  readonly policyRef: string
+}
 
 /** A URL rule with the policy that is in force for it. */
 export interface UrlPolicy<P> {
@@ -22,9 +26,10 @@ export function urlPolicies<P extends { readonly name: string }>(spec: {
   return spec.urls.map((url) => {
     const ref = url.policyRef || spec.defaultPolicyRef
     const policy = spec.policies.find(({ name }) => name === ref) as P
-    const { exact, prefix, regex = '' } = url.url
+    const { exact, prefix, regex = '', empty = false } = url.url
     const { name: _, ...fields } = policy
-    const key = JSON.stringify([url.methods, exact, prefix, regex, Object.entries(fields).sort()])
+    const text = empty ? [''] : [exact, prefix, regex]
+    const key = JSON.stringify([url.methods, ...text, Object.entries(fields).sort()])
     return { url, policy, key }
   })
 }

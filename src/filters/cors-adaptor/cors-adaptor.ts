@@ -4,6 +4,8 @@ import type { WrappingFilter } from '../contract.js'
 import { allowsAll, type Spec } from './cors-spec.js'
 
 const PREFLIGHTED = 1
+/** Only in v2. */
+const REJECTED = 2
 /** Why a scope is given up: see `WrappingFilter.cancel`. */
 const CLIENT_GONE = 499
 const METHODS = ['GET', 'POST', 'HEAD']
@@ -38,12 +40,18 @@ class OriginList {
   }
 }
 
+/** What is different in v2: also that other requests of pages are refused, and not only unread. */
+interface V2 {
+  /** Seconds; 0: nothing is said. */
+  readonly maxAge: number
+}
+
 /**
  * The CORS protocol of the Fetch standard (https://fetch.spec.whatwg.org/#http-cors-protocol).
  * Preflights end here. Other answers get their fields when all behind is done, so that those of a
  * back end do not stand beside ours, and refusals of other filters can be read by pages too.
  */
-class CorsAdaptor implements WrappingFilter {
+export class CorsAdaptor implements WrappingFilter {
   /** Null: all. */
   readonly #origins: OriginList | null
   readonly #methods: ReadonlySet<string>
@@ -51,8 +59,11 @@ class CorsAdaptor implements WrappingFilter {
   readonly #headers: ReadonlySet<string> | null
   readonly #exposed: string
   readonly #credentials: boolean
+  /** Null in v1. */
+  readonly #v2: V2 | null
 
-  constructor(spec: Spec) {
+  constructor(spec: Spec, v2: V2 | null = null) {
+    this.#v2 = v2
     const { allowedOrigins, allowedMethods, allowedHeaders, exposedHeaders } = spec
     const isForAll = allowsAll(spec)
     this.#origins = isForAll ? null : new OriginList(allowedOrigins)
@@ -71,11 +82,22 @@ class CorsAdaptor implements WrappingFilter {
 
   enter(ex: Exchange, _scope: Scope): number {
     const { method, headers } = ex.request
-    if (method !== 'OPTIONS') return OK
-    const requested = headers.get('access-control-request-method')
-    if (requested === null || requested === '') return OK
+    // No page asks: v2 does nothing at all.
+    if (this.#v2 !== null && !headers.has('origin')) return OK
+    const requested =
+      method === 'OPTIONS' ? (headers.get('access-control-request-method') ?? '') : ''
+    if (requested === '') return this.#v2 === null ? OK : this.#judge(ex)
     this.#preflight(ex, requested)
     return PREFLIGHTED
+  }
+
+  /** Of v2: a request that its page may not make goes no further. */
+  #judge(ex: Exchange): number {
+    if (this.#allowedOrigin(ex) !== null && this.#methods.has(ex.request.method)) return OK
+    const { response } = ex
+    response.ensure()
+    vary(response.headers)
+    return REJECTED
   }
 
   leave(ex: Exchange): number {
@@ -90,6 +112,7 @@ class CorsAdaptor implements WrappingFilter {
 
   #allow(ex: Exchange): void {
     const { headers } = ex.response
+    if (this.#v2 !== null && (!ex.response.isPresent || !ex.request.headers.has('origin'))) return
     if (this.#origins === null) headers.set('access-control-allow-origin', '*')
     else {
       vary(headers)
@@ -107,7 +130,8 @@ class CorsAdaptor implements WrappingFilter {
     const { response } = ex
     const { headers } = response
     response.body = null
-    response.status = 200
+    if (this.#v2 === null) response.status = 200
+    else if (!response.isPresent) response.status = 204
     headers.add('vary', 'Origin')
     headers.add('vary', 'Access-Control-Request-Method')
     headers.add('vary', 'Access-Control-Request-Headers')
@@ -121,6 +145,8 @@ class CorsAdaptor implements WrappingFilter {
       headers.set('access-control-allow-headers', wanted.map(canonical).join(', '))
     }
     if (this.#credentials) headers.set('access-control-allow-credentials', 'true')
+    const maxAge = this.#v2?.maxAge ?? 0
+    if (maxAge !== 0) headers.set('access-control-max-age', String(Math.max(0, maxAge)))
   }
 
   /** The one origin of the request, as it came; null when there is none that is allowed. */

@@ -18,10 +18,15 @@ const policy = object({
   }),
 })
 
+/** Fields that both dialects have. */
+export const limiterFields = {
+  policies: list(policy, { doc: 'How much to let through.', uniqueBy: 'name' }),
+  defaultPolicyRef: string({ doc: 'Policy of rules that name none.', default: '' }),
+}
+
 const spec = checked(
   object({
-    policies: list(policy, { doc: 'How much to let through.', uniqueBy: 'name' }),
-    defaultPolicyRef: string({ doc: 'Policy of rules that name none.', default: '' }),
+    ...limiterFields,
     urls: list(object(urlRuleFields), {
       doc: 'What to limit, each rule for itself; the first that matches decides.',
     }),

@@ -1,15 +1,16 @@
-import { UrlRule } from '../../http/adapt.js'
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import { Sleeper } from '../../http/sleeper.js'
 import { RateLimiter, REFUSED } from '../../resilience/rate-limiter.js'
 import type { Filter, FilterContext } from '../contract.js'
 import { urlPolicies } from '../url-policies.js'
+import { UrlRuleV2 } from '../value-match.js'
 import type { Spec } from './kind.js'
+import type { SpecV2 } from './kind-v2.js'
 
 const RATE_LIMITED = 1
 
 interface Rule {
-  readonly rule: UrlRule
+  readonly rule: UrlRuleV2
   readonly limiter: RateLimiter
 }
 
@@ -18,7 +19,7 @@ class RateLimiterFilter implements Filter {
   readonly #sleeper: Sleeper
   readonly #nodeMs: () => number
 
-  constructor(spec: Spec, context: FilterContext) {
+  constructor(spec: Spec | SpecV2, context: FilterContext) {
     this.#rules = urlPolicies(spec).map(({ url, policy, key }) => {
       const limit = {
         limit: policy.limitForPeriod,
@@ -26,7 +27,10 @@ class RateLimiterFilter implements Filter {
         timeoutMs: policy.timeoutDuration,
       }
       const limiter = new RateLimiter(limit, context.words(key), context.nodeMs())
-      return { rule: new UrlRule(url), limiter }
+      return {
+        rule: new UrlRuleV2({ methods: url.methods, url: { empty: false, ...url.url } }),
+        limiter,
+      }
     })
     this.#sleeper = new Sleeper(context.timers)
     this.#nodeMs = context.nodeMs
@@ -59,5 +63,5 @@ function refuse(ex: Exchange): number {
   return RATE_LIMITED
 }
 
-export const create = (spec: Spec, context: FilterContext): Filter =>
+export const create = (spec: Spec | SpecV2, context: FilterContext): Filter =>
   new RateLimiterFilter(spec, context)

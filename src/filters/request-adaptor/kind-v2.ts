@@ -69,6 +69,7 @@ export const requestAdaptorV2 = defineFilterKind<SpecV2>({
   kind: 'RequestAdaptor',
   summary: 'Changes method, path, host, headers or body of the request, codes or signs it.',
   results: ['decompressFailed', 'compressFailed', 'signFailed', 'buildErr'],
+  isPure: true,
   spec,
   load: () => import('./request-adaptor-v2.js'),
 })

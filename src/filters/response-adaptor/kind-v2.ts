@@ -17,6 +17,7 @@ export const responseAdaptorV2 = defineFilterKind<SpecV2>({
   kind: 'ResponseAdaptor',
   summary: 'Changes headers or body of the response, or codes it.',
   results: ['responseNotFound', 'compressFailed', 'decompressFailed', 'buildErr'],
+  isPure: true,
   spec,
   load: () => import('./response-adaptor-v2.js'),
 })
