@@ -43,6 +43,11 @@ function open(disk: SimDisk): { log: Log; recovered: RecoveredLog } {
   return Log.open(disk, OPTIONS)
 }
 
+function segmentsOf(disk: SimDisk): string[] {
+  const used = (name: string) => disk.contentForTest(name).some((byte) => byte !== 0)
+  return disk.list().filter((name) => name.endsWith('.log') && used(name))
+}
+
 function append(log: Log, entries: LogEntry[], hardState: HardState | null = null): void {
   log.write({ hardState, install: null, entries, commit: null })
 }
@@ -135,6 +140,21 @@ it('an entry at or below the last index replaces it and all behind it', () => {
   const { recovered } = open(disk)
   expect(texts(recovered)).toEqual(['entry 1', 'entry 2', 'other', 'branch'])
   expect(recovered).toMatchObject({ lastIndex: 4, lastTerm: 2 })
+})
+
+it('replaced entries may stand before what replaced them when the segment before is dropped', () => {
+  const { disk, log } = written(0)
+  let index = 0
+  while (segmentsOf(disk).length < 2) append(log, [entry(++index)])
+  // The last one is in the second segment, and another leader replaces the one before it, too.
+  append(log, [entry(index - 1, 'another', 2), entry(index, 'another', 2)])
+  saveSnapshot(log, index, ['state'])
+  append(log, [entry(index + 1, 'last', 2)])
+  saveSnapshot(log, index + 1, ['state'])
+  expect(segmentsOf(disk)).toHaveLength(1)
+  disk.restart('all-lost')
+  const { recovered } = open(disk)
+  expect(recovered).toMatchObject({ lastIndex: index + 1, lastTerm: 2, entries: [] })
 })
 
 it.each([

@@ -166,6 +166,9 @@ class Scan {
       )
     }
     const base = this.#base
+    // The ones before it may be in a segment that a snapshot made superfluous, while some that were
+    // replaced later still stand here.
+    if (base === null && index < (this.#entries[0]?.index ?? 0)) this.#entries = []
     const firstIndex = this.#entries[0]?.index ?? (base === null ? index : base.index + 1)
     if (index < firstIndex || index > firstIndex + this.#entries.length) {
       throw this.#damaged(`entry ${index} does not follow the one before it`)
