@@ -8,6 +8,7 @@ import { dataBuilder } from './data-builder/kind.js'
 import { fallback } from './fallback/kind.js'
 import { fallbackV2 } from './fallback/kind-v2.js'
 import { headerLookup } from './header-lookup/kind.js'
+import { headerToJson } from './header-to-json/kind.js'
 import { mock } from './mock/kind.js'
 import { mockV2 } from './mock/kind-v2.js'
 import { oidcAdaptor } from './oidc-adaptor/kind.js'
@@ -16,6 +17,8 @@ import { proxy } from './proxy/kind.js'
 import { proxyV2 } from './proxy/kind-v2.js'
 import { rateLimiter } from './rate-limiter/kind.js'
 import { rateLimiterV2 } from './rate-limiter/kind-v2.js'
+import { redirector } from './redirector/kind.js'
+import { redirectorV2 } from './redirector-v2/kind.js'
 import { remoteFilter } from './remote-filter/kind.js'
 import { requestAdaptor } from './request-adaptor/kind.js'
 import { requestAdaptorV2 } from './request-adaptor/kind-v2.js'
@@ -52,11 +55,14 @@ const KINDS_V2: readonly AnyFilterKind[] = [
   dataBuilder,
   fallbackV2,
   headerLookup,
+  headerToJson,
   mockV2,
   oidcAdaptor,
   opaFilter,
   proxyV2,
   rateLimiterV2,
+  redirector,
+  redirectorV2,
   requestAdaptorV2,
   requestBuilder,
   responseAdaptorV2,
