@@ -385,6 +385,41 @@ it('a guest that becomes a member gets all three connections', () => {
   expect(a.links.peer('inc-c')?.guest).toBe(false)
 })
 
+it('who becomes a member while it is introducing itself is no guest in the end', () => {
+  // One after the other, at every moment of the handshake.
+  for (let firstMs = 0; firstMs < 8; firstMs++) {
+    for (let secondMs = 0; secondMs < 8; secondMs++) {
+      const at = `at ${firstMs} and ${secondMs} ms`
+      const world = new SimWorld(8 * firstMs + secondMs + 1)
+      const [a, b] = ['a', 'b'].map((name) => world.add(newcomer(name))) as [SimPeer, SimPeer]
+      const admit = (peer: SimPeer, other: SimPeer): void => {
+        peer.local = introduction(peer.name)
+        peer.members = [{ ...introduction(other.name), address: addressOf(other.name) }]
+        peer.links.setMembers(peer.members)
+      }
+      a.links.dialGuest(addressOf('b'), 'b')
+      b.links.dialGuest(addressOf('a'), 'a')
+      world.time.advance(firstMs)
+      admit(a, b)
+      world.time.advance(secondMs)
+      admit(b, a)
+      world.time.advance(10_000)
+      expect([a.connected, b.connected], at).toEqual([ALL_OF('b'), ALL_OF('a')])
+      const heard: boolean[] = []
+      for (const [peer, other] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        peer.onTraffic = (_traffic, { guest }) => heard.push(guest)
+        const notice = { type: 'notice', service: 'x', body: Uint8Array.of(1) } as const
+        other.links.sendForward(peer.local.incarnation, notice)
+      }
+      world.time.advance(100)
+      expect(heard, at).toEqual([false, false])
+    }
+  }
+})
+
 it('guests that dial each other do not dial on and on', () => {
   const world = new SimWorld()
   const [a, b] = ['a', 'b'].map((name) => world.add(newcomer(name))) as [SimPeer, SimPeer]

@@ -589,6 +589,11 @@ export class Links {
     this.#halfOpen.delete(session)
     const peer = session.peer as Peer
     const channel = session.channel as Channel
+    if (this.#isOutdated(session, this.#options.local())) {
+      // It changed while the two were still introducing themselves.
+      session.close('the membership changed')
+      return
+    }
     if (this.#refusesChannel(session, peer, channel)) return
     const target = this.#targets.get(session)
     if (target !== undefined && this.#guestDials.has(target)) target.metBefore = peer.incarnation
