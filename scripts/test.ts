@@ -81,13 +81,18 @@ const STAGES: readonly Stage[] = [
   },
   {
     name: 'types',
-    budgetSeconds: 120,
-    run: command(bin('typescript', 'bin', 'tsc'), ['-p', 'test/tsconfig.json'], 120),
+    budgetSeconds: 90,
+    run: command(bin('typescript', 'bin', 'tsc'), ['-p', 'test/tsconfig.json'], 90),
   },
-  { name: 'tidy', budgetSeconds: 120, run: vitest('tidy', 120) },
-  { name: 'unit', budgetSeconds: 420, run: vitest('unit', 420) },
+  { name: 'tidy', budgetSeconds: 90, run: vitest('tidy', 90) },
+  { name: 'unit', budgetSeconds: 300, run: vitest('unit', 300) },
+  {
+    name: 'sim',
+    budgetSeconds: 180,
+    run: command(join(ROOT, 'dist', 'scripts', 'sim.js'), ['--seconds', '120'], 180),
+  },
   { name: 'native', budgetSeconds: 240, run: vitest('native', 240) },
-  { name: 'integration', budgetSeconds: 660, run: vitest('integration', 660) },
+  { name: 'integration', budgetSeconds: 780, run: vitest('integration', 780) },
 ]
 
 const wanted = process.argv.slice(2)
