@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
-import { FakeBody, type FakeClient } from '../../http/fake-client.fixture.js'
+import { FakeBody, FakeClient } from '../../http/fake-client.fixture.js'
 import type { Pipeline } from '../../pipeline/pipeline.js'
+import { rehearse } from '../../pipeline/rehearse.js'
 import { ScriptedServer, until } from '../../upstream/scripted-server.fixture.js'
 import { type Harness, problemsOf, withPipeline } from '../harness.fixture.js'
 import { apiAggregator, type Spec } from './kind.js'
@@ -355,6 +356,16 @@ it('a target that leads back is as good as missing, however it does', () =>
       expect(client.status).toBe(599)
     },
   ))
+
+it.each<[more: string, result: string, detail: object]>([
+  ['', 'failed', { missing: ['gone'] }],
+  ['partialSucceed: true', '', { asks: ['a'], missing: ['gone'] }],
+])('tells whom it would ask: %s', (more, result, detail) =>
+  withTargets(asking(more, 'a', 'gone'), { a: A }, (harness) => {
+    const [step] = rehearse(harness.pipeline, new FakeClient().ex)
+    expect([step?.result, step?.detail]).toEqual([result, detail])
+  }),
+)
 
 it('names its targets, so that those missing can be told of', () => {
   const spec = { apiProxies: [{ httpProxyName: 'a' }, { httpProxyName: 'b' }] } as unknown as Spec

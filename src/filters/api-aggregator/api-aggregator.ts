@@ -5,7 +5,7 @@ import { type Cancellable, type Exchange, OK, SUSPENDED } from '../../http/excha
 import type { Flow, FlowSlot } from '../../http/flow.js'
 import { decodePath } from '../../http/path.js'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.js'
-import type { Filter, FilterContext } from '../contract.js'
+import type { Filter, FilterContext, Forecast } from '../contract.js'
 import type { ApiProxySpec, Spec } from './kind.js'
 import { mergeBodies } from './merge.js'
 
@@ -60,6 +60,20 @@ class ApiAggregator implements Filter {
   handle(ex: Exchange): number {
     new Aggregation(this, ex).start()
     return SUSPENDED
+  }
+
+  explain(ex: Exchange): Forecast {
+    const names = (isThere: boolean): string[] =>
+      this.targets
+        .map(({ slot }) => slot)
+        .filter(({ current }) => (current !== null) === isThere)
+        .map(({ name }) => name)
+    const missing = names(false)
+    if (missing.length > 0 && !this.spec.partialSucceed) {
+      ex.respond(503)
+      return { code: FAILED, detail: { missing } }
+    }
+    return { code: OK, detail: { asks: names(true), ...(missing.length > 0 ? { missing } : {}) } }
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import type { FakeRequest } from '../../http/fake-client.fixture.js'
+import { FakeClient, type FakeRequest } from '../../http/fake-client.fixture.js'
+import { rehearse } from '../../pipeline/rehearse.js'
 import { ScriptedServer, until } from '../../upstream/scripted-server.fixture.js'
 import { problemsOf, withPipeline } from '../harness.fixture.js'
 import { bridge } from './kind.js'
@@ -161,6 +162,19 @@ it('a time limit around it holds inside', async () => {
   })
   await backend.close()
 })
+
+it('tells where a request would go', () =>
+  withPipeline(to('one', 'two'), async (harness) => {
+    await harness.add('two', answering('two'))
+    const told = (headers: FakeRequest['headers'] = []): unknown => {
+      const { ex } = new FakeClient({ headers })
+      const [step] = rehearse(harness.pipeline, ex)
+      return [step?.result, step?.detail, ex.response.status]
+    }
+    expect(told([[DEST, 'two']])).toEqual(['', { destination: 'two' }, 200])
+    expect(told()).toEqual(['destinationNotFound', {}, 503])
+    expect(told([[DEST, 'three']])).toEqual(['destinationNotFound', {}, 503])
+  }))
 
 it('names its destinations, so that those missing can be told of', () => {
   expect(bridge.flows?.({ destinations: ['a', 'b'] })).toEqual([

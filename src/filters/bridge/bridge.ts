@@ -1,8 +1,8 @@
-import { type Exchange, SUSPENDED } from '../../http/exchange.js'
+import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import { FLOW_DEPTH_MAX, type FlowSlot } from '../../http/flow.js'
 import { toLatin1 } from '../../http/headers.js'
 import type { Logger } from '../../telemetry/log.js'
-import type { Filter, FilterContext } from '../contract.js'
+import type { Filter, FilterContext, Forecast } from '../contract.js'
 import type { Spec } from './kind.js'
 
 const DESTINATION_NOT_FOUND = 1
@@ -36,6 +36,14 @@ class Bridge implements Filter {
     ex.suspend()
     flow.call(ex)
     return SUSPENDED
+  }
+
+  /** What the destination would make of it is for another question. */
+  explain(ex: Exchange): Forecast {
+    const flow = this.#chosen(ex)?.current ?? null
+    return flow === null
+      ? { code: refuse(ex, DESTINATION_NOT_FOUND), detail: {} }
+      : { code: OK, detail: { destination: flow.name } }
   }
 
   /** Null when the request names none of the destinations. */
