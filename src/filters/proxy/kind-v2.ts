@@ -2,6 +2,7 @@ import { breakerBytes } from '../../resilience/circuit-breaker.js'
 import { healthBytes } from '../../upstream/health.js'
 import { defineFilterKind } from '../contract.js'
 import { breakerNamed } from '../policies.js'
+import { CALL_RESULTS } from '../upstream-call.js'
 import { healthKey, healthOf, MAIN, MIRROR, policyUses, turnsKeyV2 } from './pool-spec-v2.js'
 import { allPools, breakerKey, type SpecV2, spec, trafficPools } from './proxy-spec-v2.js'
 
@@ -11,14 +12,7 @@ const REPLAY_BYTES = 4 * 1024 * 1024
 export const proxyV2 = defineFilterKind<SpecV2>({
   kind: 'Proxy',
   summary: 'Sends the request to a back end and brings back its response.',
-  results: [
-    'internalError',
-    'clientError',
-    'serverError',
-    'failureCode',
-    'timeout',
-    'shortCircuited',
-  ],
+  results: CALL_RESULTS,
   spec,
   requestBodyBytes: ({ pools }) =>
     pools.some(({ retryPolicy }) => retryPolicy !== '') ? REPLAY_BYTES : 0,

@@ -8,26 +8,17 @@ import {
   createBalancer,
   fnv132,
 } from '../../upstream/balance.js'
-import type {
-  ServerOptions,
-  ServerTls,
-  UpstreamClient,
-  UpstreamServer,
-} from '../../upstream/contract.js'
+import type { ServerOptions, ServerTls, UpstreamClient } from '../../upstream/contract.js'
 import { HealthTable, healthBytes } from '../../upstream/health.js'
 import { parseServerUrl, type ServerUrl } from '../../upstream/server-url.js'
 import type { FilterContext } from '../contract.js'
+import type { CallServer } from '../upstream-call.js'
 import { HealthChecks } from './health-checks.js'
 import { healthKey, healthOf, POLICIES_V2, type PoolSpecV2, turnsKeyV2 } from './pool-spec-v2.js'
 import { createStickySession, type StickySession } from './sticky-session.js'
 
 /** One back end of a v2 pool. */
-export interface PoolServerV2 {
-  readonly server: UpstreamServer
-  /** In front of every path. */
-  readonly pathPrefix: string
-  /** Whether it gets the Host of the request, or its own. */
-  readonly keepsHost: boolean
+export interface PoolServerV2 extends CallServer {
   /** As configured. */
   readonly url: string
 }

@@ -36,7 +36,7 @@ const fields = object({
     default: 1024,
   }),
   maxRedirection: integer({
-    doc: 'Redirections to follow; 0 passes them on. Others are not supported by this release.',
+    doc: 'Redirections to follow in a row; one more is a failure. 0: none, they are handed on.',
     default: 0,
   }),
   serverMaxBodySize: integer({
@@ -69,16 +69,6 @@ const CHECKS: readonly ((spec: SpecOf<typeof fields>) => SpecProblem[])[] = [
     }
     return problems
   },
-  ({ maxRedirection }) =>
-    maxRedirection > 0
-      ? [
-          {
-            path: ['maxRedirection'],
-            message: 'not supported by this release',
-            hint: 'leave it out',
-          },
-        ]
-      : [],
 ]
 
 export const spec = CHECKS.reduce((schema, check) => checked(schema, check), fields)

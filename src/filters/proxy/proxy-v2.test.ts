@@ -361,6 +361,98 @@ it('a client that goes ends the wait', () =>
     expect(harness.statuses('proxy/mainPool')).toEqual([500])
   }))
 
+// -- redirections --------------------------------------------------------------------------------
+
+/** Answers with what it was asked; `/to/STATUS/N` redirects N times first. */
+const redirecting: Serve = (request, response, server) => {
+  const chunks: Buffer[] = []
+  request.on('data', (chunk: Buffer) => chunks.push(chunk))
+  request.on('end', () => {
+    const [, , status = '', left = '0'] = (request.url ?? '').split('/')
+    if (request.url?.startsWith('/to/') === true && Number(left) > 0) {
+      response.statusCode = Number(status)
+      response.setHeader('location', `/to/${status}/${Number(left) - 1}`)
+      response.end('elsewhere')
+      return
+    }
+    const { authorization = '-', 'content-type': type = '-' } = request.headers
+    const body = Buffer.concat(chunks).toString()
+    response.end([server, request.method, request.url, body, authorization, type].join(' '))
+  })
+}
+
+it.each<[method: string, path: string, body: string, want: unknown[]]>([
+  ['GET', '/a', '', [200, '0 GET /a  key text/plain']],
+  ['GET', '/to/302/2', '', [200, '0 GET /to/302/0  key text/plain']],
+  ['POST', '/to/302/1', 'text', [200, '0 GET /to/302/0  key -']],
+  ['POST', '/to/303/1', 'text', [200, '0 GET /to/303/0  key -']],
+  ['POST', '/to/307/1', 'text', [200, '0 POST /to/307/0 text key text/plain']],
+  ['HEAD', '/to/301/1', '', [200, '']],
+  ['GET', '/to/304/1', '', [304, '']],
+  ['GET', '/to/308/3', '', [503, '']],
+])('follows redirections of %s %s', (method, path, body, want) =>
+  served(1, redirecting, { proxy: 'maxRedirection: 2' }, async (harness) => {
+    const client = await harness.ask({
+      method,
+      path,
+      headers: [
+        ['authorization', 'key'],
+        ['content-type', 'text/plain'],
+      ],
+      ...(body === '' ? {} : { body }),
+    })
+    expect([client.status, client.text]).toEqual(want)
+  }),
+)
+
+it('hands redirections on, unless told otherwise', () =>
+  served(1, redirecting, {}, async (harness) => {
+    const client = await harness.ask({ path: '/to/302/1' })
+    expect([client.status, client.header('location')]).toEqual([302, '/to/302/0'])
+  }))
+
+it('tells another site no secrets, and asks nobody by another protocol', async () => {
+  let location = ''
+  const serve: Serve = (request, response, server) => {
+    if (server === 0) {
+      response.writeHead(302, { location })
+      response.end()
+    } else response.end(`${request.headers.host} ${request.headers.authorization ?? '-'}`)
+  }
+  await withServers(
+    2,
+    serve,
+    ([a, b]) => {
+      location = `http://localhost:${b}/x`
+      return proxyV2Over([a as number], { proxy: 'maxRedirection: 2' })
+    },
+    async (harness) => {
+      const ask = () => harness.ask({ headers: [['authorization', 'key']] })
+      expect((await ask()).text).toBe(`${new URL(location).host} -`)
+      location = 'ftp://localhost/x'
+      expect((await ask()).status).toBe(503)
+    },
+    'v2',
+  )
+})
+
+it('tries again from the beginning', async () => {
+  const seen: string[] = []
+  const serve: Serve = (request, response) => {
+    request.resume()
+    seen.push(`${request.method} ${request.url}`)
+    if (request.url === '/') response.writeHead(302, { location: '/next' })
+    else response.statusCode = seen.length < 3 ? 500 : 200
+    response.end()
+  }
+  const fields = { ...retrying(), proxy: 'maxRedirection: 1' }
+  await served(1, serve, fields, async (harness) => {
+    const { client } = await askOverTime(harness, { method: 'POST', body: 'text' })
+    expect(client.status).toBe(200)
+    expect(seen).toEqual(['POST /', 'GET /next', 'POST /', 'GET /next'])
+  })
+})
+
 // -- the circuit ---------------------------------------------------------------------------------
 
 it('opens the circuit on failures, counts a call with its retries as one, and closes again', () =>
@@ -669,7 +761,6 @@ it.each<[name: string, fields: string, problem: string]>([
     `pools: [{${POOL}, retryPolicy: again}]`,
     'filters/0/pools/0/retryPolicy: no Retry "again" in resilience (there are none)',
   ],
-  ['redirections', `pools: [{${POOL}}]\nmaxRedirection: 2`, 'not supported by this release'],
   ['a mode of sessions', `pools: [{${POOL}, loadBalance: {stickySession: {mode: x}}}]`, 'one of'],
   [
     'a pattern that is none',

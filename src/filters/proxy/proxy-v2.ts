@@ -1,36 +1,41 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import type { Headers } from '../../http/headers.js'
 import { breakerBytes, CircuitBreaker } from '../../resilience/circuit-breaker.js'
+import { OriginCache } from '../../upstream/origin-cache.js'
 import type { Filter, FilterContext, Forecast } from '../contract.js'
 import { breakerNamed, retryNamed } from '../policies.js'
+import {
+  type CallRules,
+  FAILURE_CODE,
+  INTERNAL_ERROR,
+  type Redirects,
+  UpstreamExchange,
+} from '../upstream-call.js'
 import { Compression } from './compression.js'
 import { MemoryCache } from './memory-cache.js'
 import { Mirror } from './mirror.js'
 import { COPIES_MAX } from './pool-spec.js'
 import { MIRROR, type PoolSpecV2, type RequestMatcherSpec } from './pool-spec-v2.js'
-import { PoolV2, tlsOf } from './pool-v2.js'
-import { type PoolRules, ProxyCallV2 } from './proxy-call-v2.js'
+import { type PoolServerV2, PoolV2, tlsOf } from './pool-v2.js'
 import { breakerKey, type NamedPool, type SpecV2, trafficPools } from './proxy-spec-v2.js'
 import { createRequestMatcher } from './request-matcher.js'
 import type { TrafficFilter } from './traffic-filter.js'
 
-const INTERNAL_ERROR = 1
-const FAILURE_CODE = 4
-
 const BODY_BYTES_MAX = 4 * 1024 * 1024
 
 /** A pool, and what holds for it. */
-class Branch implements PoolRules {
+class Branch implements CallRules<PoolServerV2> {
   readonly name: string
   /** Null takes every request. */
   readonly filter: TrafficFilter | null
   readonly cache: MemoryCache | null
   readonly pool: PoolV2
-  readonly retry: PoolRules['retry']
+  readonly retry: CallRules['retry']
   readonly breaker: CircuitBreaker | null
   readonly timeoutMs: number
   readonly failureCodes: ReadonlySet<number> | null
   readonly bodyBytesMax: number
+  readonly redirects: Redirects | null
   readonly #compression: Compression | null
   readonly #context: FilterContext
 
@@ -39,6 +44,7 @@ class Branch implements PoolRules {
     proxy: SpecV2,
     cache: MemoryCache | null,
     compression: Compression | null,
+    redirects: Redirects | null,
     context: FilterContext,
   ) {
     this.name = name
@@ -49,6 +55,7 @@ class Branch implements PoolRules {
     this.pool = new PoolV2(name, spec, tlsOf(proxy.mtls), context, {
       connectionsMax: proxy.maxIdleConnsPerHost > 0 ? proxy.maxIdleConnsPerHost : 1024,
     })
+    this.redirects = redirects
     this.retry = retryNamed(context.policies, spec.retryPolicy)
     this.breaker = breakerOf(name, spec, context)
     this.timeoutMs = spec.timeout ?? 0
@@ -60,7 +67,8 @@ class Branch implements PoolRules {
     return this.#context.nodeMs()
   }
 
-  answered(ex: Exchange, headers: readonly string[]): void {
+  answered(ex: Exchange, headers: readonly string[], { url }: PoolServerV2): void {
+    this.pool.sticky?.answered(ex, url, headers)
     // The cache first: it holds what came from the back end.
     this.cache?.keep(ex, headers)
     this.#compression?.apply(ex)
@@ -108,14 +116,20 @@ class ProxyV2 implements Filter {
   readonly #mirror: { readonly filter: TrafficFilter; readonly mirror: Mirror } | null
   readonly #caches = new Map<string, MemoryCache>()
   readonly #retries: boolean
+  /** Where redirections lead; null when they are handed on. */
+  readonly #origins: OriginCache | null
 
   constructor(spec: SpecV2, context: FilterContext, previous: Filter | null) {
     const { compression, mirrorPool } = spec
     const before = previous instanceof ProxyV2 ? previous.#caches : NO_CACHES
     const compressor = compression === undefined ? null : new Compression(compression.minLength)
+    this.#origins =
+      spec.maxRedirection > 0 ? new OriginCache(context.upstream, { tls: tlsOf(spec.mtls) }) : null
+    const redirects =
+      this.#origins === null ? null : { max: spec.maxRedirection, origins: this.#origins }
     this.#branches = trafficPools(spec).map((named) => {
       const cache = this.#cacheOf(named, context, before)
-      return new Branch(named, spec, cache, compressor, context)
+      return new Branch(named, spec, cache, compressor, redirects, context)
     })
     this.#retries = this.#branches.some(({ retry }) => retry !== null)
     if (mirrorPool === undefined) this.#mirror = null
@@ -159,7 +173,7 @@ class ProxyV2 implements Filter {
     if (this.#mirror?.filter.matches(ex) === true) this.#mirror.mirror.copy(ex)
     const cached = branch.fromCache(ex)
     if (cached >= 0) return cached
-    new ProxyCallV2(branch, ex).start()
+    new UpstreamExchange(branch, ex).start()
     return SUSPENDED
   }
 
@@ -195,6 +209,7 @@ class ProxyV2 implements Filter {
   /** Responses that are still streaming hold their connections until they end. */
   retire(): void {
     for (const { pool } of this.#branches) pool.close()
+    this.#origins?.close()
     this.#mirror?.mirror.pool.close()
   }
 }

@@ -1,30 +1,66 @@
-import type { BodySink, BodySource } from '../../http/body.js'
-import { type Exchange, OK } from '../../http/exchange.js'
-import type { Headers } from '../../http/headers.js'
-import { WheelTimer } from '../../lib/timer-wheel.js'
-import type { CircuitBreaker } from '../../resilience/circuit-breaker.js'
-import { type BackOff, retryWaitMs } from '../../resilience/retry.js'
+import type { BodySink, BodySource } from '../http/body.js'
+import { type Exchange, OK } from '../http/exchange.js'
+import type { Headers } from '../http/headers.js'
+import { type TimerWheel, WheelTimer } from '../lib/timer-wheel.js'
+import type { CircuitBreaker } from '../resilience/circuit-breaker.js'
+import { type BackOff, retryWaitMs } from '../resilience/retry.js'
+import type { StatsRow } from '../shared/contract.js'
 import type {
   UpstreamCall,
+  UpstreamClient,
   UpstreamErrorKind,
   UpstreamHandler,
   UpstreamRequest,
-} from '../../upstream/contract.js'
-import type { PoolServerV2, PoolV2 } from './pool-v2.js'
+  UpstreamServer,
+} from '../upstream/contract.js'
+import type { OriginCache } from '../upstream/origin-cache.js'
 
-// Results of the kind.
-const INTERNAL_ERROR = 1
+/** Results of the kinds that call back ends, in this order. */
+export const CALL_RESULTS = [
+  'internalError',
+  'clientError',
+  'serverError',
+  'failureCode',
+  'timeout',
+  'shortCircuited',
+] as const
+export const INTERNAL_ERROR = 1
 const SERVER_ERROR = 3
-const FAILURE_CODE = 4
+export const FAILURE_CODE = 4
 const TIMEOUT = 5
 const SHORT_CIRCUITED = 6
 
 /** As the statistics call it; nobody is there to be told. */
 const CLIENT_GONE = 499
 
+/** A server that may get a request. */
+export interface CallServer {
+  readonly server: UpstreamServer
+  /** In front of every path. */
+  readonly pathPrefix: string
+  /** Whether it gets the Host of the request, or its own. */
+  readonly keepsHost: boolean
+}
+
+/** Where requests are sent. */
+export interface CallPool<S extends CallServer = CallServer> {
+  readonly client: UpstreamClient
+  readonly timers: TimerWheel
+  readonly stats: StatsRow
+  /** Null: there is nobody to send to. */
+  pick(ex: Exchange): S | null
+}
+
+/** Which redirections are followed, instead of being handed on. */
+export interface Redirects {
+  /** In a row; one more is a failure. */
+  readonly max: number
+  readonly origins: OriginCache
+}
+
 /** What holds for all requests of one pool. */
-export interface PoolRules {
-  readonly pool: PoolV2
+export interface CallRules<S extends CallServer = CallServer> {
+  readonly pool: CallPool<S>
   /** Null: every call is the last. */
   readonly retry: (BackOff & { readonly maxAttempts: number }) | null
   readonly breaker: CircuitBreaker | null
@@ -35,28 +71,31 @@ export interface PoolRules {
   /** Of a response's body; negative: no limit. */
   readonly bodyBytesMax: number
   nodeMs(): number
-  /** The answer is in `ex`, and its result is `code`; `headers` are those of the back end alone. */
-  answered(ex: Exchange, headers: readonly string[]): void
+  readonly redirects: Redirects | null
+  /** The answer of `server` is in `ex`; `headers` are those of the back end alone. */
+  answered(ex: Exchange, headers: readonly string[], server: S): void
 }
 
 /**
- * One request of a v2 pool with all its attempts: breaker(retry(timeout(call))), as in Easegress. The
+ * One request of v2 with all its attempts: breaker(retry(timeout(call))), as in Easegress. The
  * object is what the upstream client reads and calls, the sink of the request body and the source of
  * the response body. An attempt that failed leaves nothing behind: neither header nor body of it gets
  * into the answer.
  */
-export class ProxyCallV2 implements UpstreamRequest, UpstreamHandler, BodySink, BodySource {
+export class UpstreamExchange<S extends CallServer>
+  implements UpstreamRequest, UpstreamHandler, BodySink, BodySource
+{
   // What the upstream client reads.
-  readonly method: string
+  method: string
   target = ''
   host = ''
-  readonly headers: readonly string[]
-  readonly bodyLength: number
-  readonly body: Uint8Array | null
+  headers: readonly string[]
+  bodyLength: number
+  body: Uint8Array | null
   /** Of the response body, once its head is there. */
   length = 0
 
-  readonly #rules: PoolRules
+  readonly #rules: CallRules<S>
   readonly #ex: Exchange
   readonly #ticket: number
   /** On the node's clock, for the breaker. */
@@ -66,11 +105,14 @@ export class ProxyCallV2 implements UpstreamRequest, UpstreamHandler, BodySink, 
   #attempt = 0
   /** Of the attempt, on the wheel's clock. */
   #attemptMs = 0
-  #server: PoolServerV2 | null = null
+  #server: S | null = null
   #call: UpstreamCall | null = null
   /** The wait for the head of an answer, or for the next attempt. */
   #timer: WheelTimer | null = null
   #isBackingOff = false
+  /** Where the last redirection led; null before the first. */
+  #url: URL | null = null
+  #redirected = 0
   /** The request body while it streams. */
   #upload: BodySource | null
   #uploadPaused = false
@@ -84,7 +126,7 @@ export class ProxyCallV2 implements UpstreamRequest, UpstreamHandler, BodySink, 
   /** The body broke off before anybody took it. */
   #failure: string | null = null
 
-  constructor(rules: PoolRules, ex: Exchange) {
+  constructor(rules: CallRules<S>, ex: Exchange) {
     const { request } = ex
     this.#rules = rules
     this.#ex = ex
@@ -116,6 +158,7 @@ export class ProxyCallV2 implements UpstreamRequest, UpstreamHandler, BodySink, 
     const { pool, timeoutMs } = this.#rules
     const { request } = this.#ex
     this.#attempt += 1
+    if (this.#redirected > 0) this.#startOver()
     this.#attemptMs = pool.timers.coarseMs
     this.#isRecorded = false
     this.#bytesIn = 0
@@ -132,6 +175,17 @@ export class ProxyCallV2 implements UpstreamRequest, UpstreamHandler, BodySink, 
     this.#call = pool.client.send(server.server, this, this)
     if (timeoutMs > 0) this.#startTimer(timeoutMs)
     this.#upload?.open(this)
+  }
+
+  /** Takes back what redirections have changed; a body that streams is never sent again. */
+  #startOver(): void {
+    const { request } = this.#ex
+    this.#url = null
+    this.#redirected = 0
+    this.method = request.method
+    this.headers = withoutProxyFields(request.headers)
+    this.body = request.body === null ? null : request.body.whole
+    this.bodyLength = this.body === null ? 0 : this.body.byteLength
   }
 
   #startTimer(ms: number): void {
@@ -221,10 +275,16 @@ export class ProxyCallV2 implements UpstreamRequest, UpstreamHandler, BodySink, 
   // -- answer ------------------------------------------------------------------------------------
 
   onHead(status: number, headers: readonly string[], bodyLength: number): void {
-    this.#stopTimer()
     const ex = this.#ex
-    if (!ex.isLive(this.#ticket)) return
-    const { bodyBytesMax, failureCodes, pool } = this.#rules
+    if (!ex.isLive(this.#ticket)) {
+      this.#stopTimer()
+      return
+    }
+    const { bodyBytesMax, failureCodes, redirects } = this.#rules
+    if (redirects !== null && REDIRECTS.has(status)) {
+      if (this.#redirect(status, headers, redirects)) return
+    }
+    this.#stopTimer()
     const isTooLarge = bodyBytesMax >= 0 && bodyLength > bodyBytesMax
     const isFailure = failureCodes === null ? status >= 500 : failureCodes.has(status)
     if (isTooLarge || (isFailure && this.#mayRetry)) {
@@ -250,11 +310,44 @@ export class ProxyCallV2 implements UpstreamRequest, UpstreamHandler, BodySink, 
     response.status = status
     if (bodyLength !== 0) response.source = this
     this.#settleBreaker(isFailure)
-    pool.sticky?.answered(ex, (this.#server as PoolServerV2).url, headers)
-    this.#rules.answered(ex, headers)
+    this.#rules.answered(ex, headers, this.#server as S)
     ex.resume(this.#ticket, isFailure ? FAILURE_CODE : OK)
     // A flow that goes on later takes the body later.
     if (bodyLength !== 0 && this.#sink === null) this.#call?.pause()
+  }
+
+  /** True when the answer has been dealt with: the request goes elsewhere, or nowhere. */
+  #redirect(status: number, headers: readonly string[], { max, origins }: Redirects): boolean {
+    const at = headers.findIndex((name, i) => i % 2 === 0 && name === 'location')
+    if (at < 0) return false
+    const from = this.#url ?? urlOf(this.#server as S, this.target)
+    const to = redirected(from, headers[at + 1] as string)
+    const keeps = status >= 307 || this.method === 'HEAD'
+    const isStream = this.bodyLength !== 0 && this.body === null
+    if (to !== null && status >= 307 && isStream) return false
+    this.#call?.discard()
+    if (to === null || this.#redirected >= max) {
+      this.#stopTimer()
+      this.#stopUpload()
+      this.#status = status
+      this.#failed(503, SERVER_ERROR)
+      return true
+    }
+    this.#stopUpload()
+    this.#redirected += 1
+    if (!keeps) {
+      if (this.method !== 'GET') this.method = 'GET'
+      if (this.bodyLength !== 0) this.headers = without(this.headers, OF_BODIES)
+      this.body = null
+      this.bodyLength = 0
+    }
+    if (!isSameSite(from, to)) this.headers = without(this.headers, SECRETS)
+    this.#url = to
+    this.host = ''
+    this.target = to.pathname + to.search
+    const { pool } = this.#rules
+    this.#call = pool.client.send(origins.get(to), this, this)
+    return true
   }
 
   onBody(chunk: Uint8Array): void {
@@ -351,7 +444,38 @@ export class ProxyCallV2 implements UpstreamRequest, UpstreamHandler, BodySink, 
   }
 }
 
-const expire = (call: unknown): void => (call as ProxyCallV2).expired()
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
+
+/** Fields that are about a body that is not sent any more. */
+const OF_BODIES: ReadonlySet<string> = new Set([
+  'content-encoding',
+  'content-language',
+  'content-location',
+  'content-type',
+])
+/** Fields that are for the first server alone. */
+const SECRETS: ReadonlySet<string> = new Set(['authorization', 'cookie'])
+
+const without = (flat: readonly string[], names: ReadonlySet<string>): readonly string[] =>
+  flat.filter((_, at) => !names.has(flat[at - (at % 2)] as string))
+
+function urlOf({ server }: CallServer, target: string): URL {
+  const { scheme } = server.origin
+  return new URL(target, `${scheme}://${server.hostField}`)
+}
+
+/** Where a Location leads, or null when nobody can be asked there. */
+function redirected(from: URL, location: string): URL | null {
+  if (!URL.canParse(location, from.href)) return null
+  const to = new URL(location, from)
+  return to.protocol === 'http:' || to.protocol === 'https:' ? to : null
+}
+
+/** As for cookies: the same host, or one below it. */
+const isSameSite = (from: URL, to: URL): boolean =>
+  to.hostname === from.hostname || to.hostname.endsWith(`.${from.hostname}`)
+
+const expire = (call: unknown): void => (call as UpstreamExchange<CallServer>).expired()
 
 /** Without the fields of this hop that the upstream client does not leave out by itself. */
 function withoutProxyFields(headers: Headers): readonly string[] {
