@@ -34,7 +34,7 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`)
 
 const screen: Screen = {
   isTerminal: process.stderr.isTTY === true && process.env['CI'] === undefined,
-  columns: process.stderr.columns ?? 80,
+  columns: process.stderr.columns || 80,
   write: (text) => process.stderr.write(text),
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onCores } from './tools.js'
 
-const START_MS = 20_000
+const START_MS = 30_000
 const STOP_MS = 5_000
 const POLL_MS = 20
 const LOG_CHARS_MAX = 16_384
@@ -108,7 +108,9 @@ export async function until(
       await sleep(POLL_MS) // its last words may still be on their way
       throw new Error(`${what} ended:\n${child.said()}`)
     }
-    if (Date.now() > deadlineMs) throw new Error(`${what}: not within ${START_MS / 1000} s`)
+    if (Date.now() > deadlineMs) {
+      throw new Error(`${what}: not within ${START_MS / 1000} s\n${child?.said() ?? ''}`)
+    }
     await sleep(POLL_MS)
   }
 }

@@ -11,7 +11,7 @@ import { interleave, load as loadSide, type Rounds, type Side } from '../rounds.
 import { figuresOf, perSecond, type Sample, type Series, sampleOf } from '../sample.js'
 import { PLAIN_SITE, type Site } from '../site.js'
 import { pairedRatio } from '../statistics.js'
-import { endSides, origin, type Scenario, secondsOf } from './scenario.js'
+import { endSides, origin, type Scenario, secondsOf, warmUp } from './scenario.js'
 
 const BYTES = 64
 const CHANGES_PER_SECOND = 10
@@ -105,7 +105,7 @@ export const changes: Scenario = {
     const side: Side = { name: 'without', subject, load }
     const changer = new Changer(subject.adminPort ?? 0, site)
     changer.start()
-    await loadSide(bench, side, bench.effort.warmUpSeconds).finally(() => changer.stop())
+    await warmUp(bench, side, bench.effort.warmUpSeconds).finally(() => changer.stop())
     const most = perSecond(sampleOf([await loadSide(bench, side, bench.effort.sliceSeconds)]))
     const rate = Math.round(most * SHARE)
     const open = { ...load, rate }

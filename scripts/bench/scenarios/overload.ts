@@ -6,11 +6,19 @@ import type { Load } from '../loadgen.js'
 import { startGateway } from '../peers/gateway.js'
 import { type GatewayObject, objectsFor, pipelineObject, serverObject } from '../peers/objects.js'
 import { emptyResult, type ScenarioResult, type Table } from '../result.js'
-import { interleave, load as loadSide, type Rounds, type Side } from '../rounds.js'
+import { interleave, type Rounds, type Side } from '../rounds.js'
 import { cpuMicros, figuresOf, perSecond, type Sample, type Series, spread } from '../sample.js'
 import { PLAIN_SITE, type Site } from '../site.js'
 import { median, medianWithInterval, pairedRatio } from '../statistics.js'
-import { endSides, fullRounds, origin, rounds, type Scenario, secondsOf } from './scenario.js'
+import {
+  endSides,
+  fullRounds,
+  origin,
+  rounds,
+  type Scenario,
+  secondsOf,
+  warmUp,
+} from './scenario.js'
 
 const BYTES = 64
 /** Connections that the peak needs, and how many times as many come. */
@@ -120,7 +128,7 @@ async function run(bench: Bench): Promise<ScenarioResult> {
   })
   const load: Load = { connections, expectBytes: BYTES }
   const peakSide: Side = { name: `${connections} connections`, subject, load }
-  await loadSide(bench, peakSide, bench.effort.warmUpSeconds)
+  await warmUp(bench, peakSide, bench.effort.warmUpSeconds)
   const many = connections * TIMES
   const manySide = {
     ...peakSide,

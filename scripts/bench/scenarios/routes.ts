@@ -13,11 +13,11 @@ import {
   serverObject,
 } from '../peers/objects.js'
 import { emptyResult, type ScenarioResult } from '../result.js'
-import { interleave, load as loadSide, type Side } from '../rounds.js'
+import { interleave, type Side } from '../rounds.js'
 import { cpuMicros, figuresOf, type Series } from '../sample.js'
 import { type Peer, PLAIN_SITE, type Site } from '../site.js'
 import { pairedRatio } from '../statistics.js'
-import { endSides, fullRounds, origin, type Scenario, secondsOf } from './scenario.js'
+import { endSides, fullRounds, origin, type Scenario, secondsOf, warmUp } from './scenario.js'
 
 const BYTES = 64
 const MORE_AT_MOST = 1.1
@@ -169,7 +169,7 @@ async function startVariant(bench: Bench, variant: Variant, site: Site): Promise
     ready: (variant.asked[0] as KnownRoute).path,
   })
   const side = { name: variant.name, subject, load: { connections, mix, expectBytes: BYTES } }
-  await loadSide(bench, side, bench.effort.warmUpSeconds)
+  await warmUp(bench, side, bench.effort.warmUpSeconds)
   return side
 }
 
@@ -186,7 +186,7 @@ async function startNginxVariant(
   const mix = writeMix(place.household, requestsFor(variant.asked))
   const load = { connections, mix, expectBytes: BYTES }
   const side = { name: `nginx, ${variant.name}`, subject, load }
-  await loadSide(bench, side, bench.effort.warmUpSeconds / 3)
+  await warmUp(bench, side, bench.effort.warmUpSeconds / 3)
   return side
 }
 

@@ -12,7 +12,15 @@ import { cpuMicros, figuresOf, type Series } from '../sample.js'
 import { type Peer, PLAIN_SITE, type Subject } from '../site.js'
 import { median, medianWithInterval, pairedRatio, type Spread } from '../statistics.js'
 import { ANY_CORES } from '../tools.js'
-import { checkAnswer, endSides, fullRounds, origin, type Scenario, secondsOf } from './scenario.js'
+import {
+  checkAnswer,
+  endSides,
+  fullRounds,
+  origin,
+  type Scenario,
+  secondsOf,
+  warmUp,
+} from './scenario.js'
 
 const BYTES = 64
 const COUNTS = [1, 2, 4] as const
@@ -63,7 +71,7 @@ async function startWorkers(bench: Bench, peer: Peer, ports: readonly number[]):
     const subject = await peer.start(bench.place, site)
     await checkAnswer(subject, load, BYTES)
     const side = { name: `${peer.name}, ${workers}`, subject, load }
-    await loadSide(bench, side, bench.effort.warmUpSeconds)
+    await warmUp(bench, side, bench.effort.warmUpSeconds)
     sides.push(side)
   }
   return sides
