@@ -6,11 +6,13 @@ import type { ToCoordinator } from '../protocol/coordinator.js'
 import type { ConfigVersion } from '../protocol/version.js'
 import type { Dialect } from '../spec/document.js'
 import type { Catalogue } from './catalogue.js'
+import type { NodeControls } from './node-controls.js'
 
 /** What handlers work with beside the request. */
 export interface Surroundings {
   readonly coordinator: ActorRef<ToCoordinator>
   readonly catalogue: Catalogue
+  readonly node: NodeControls
   /** Longest wait for the coordinator's answer to a read; a write may take `WRITE_EXTRA_MS` more. */
   readonly requestTimeoutMs: number
 }

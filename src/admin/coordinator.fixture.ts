@@ -16,8 +16,11 @@ import type { CustomDataOp } from '../protocol/custom-data.js'
 import type { ConfigVersion } from '../protocol/version.js'
 import { formatProblems, problemAt } from '../spec/problem.js'
 import { parseYaml } from '../spec/yaml.js'
+import type { LogLevel } from '../telemetry/log.js'
 import { MemoryLogger } from '../telemetry/memory-log.js'
+import type { ProfileOptions } from '../telemetry/profile.js'
 import type { Catalogue } from './catalogue.js'
+import type { NodeControls } from './node-controls.js'
 
 const EPOCH = 1_700_000_000
 /** When every object of the fixture was made: 2026-01-02T03:04:05Z. */
@@ -238,4 +241,30 @@ export const MEMBER_FIXTURE: MemberStatus = {
   },
   lastHeartbeatTime: '2021-05-05T15:43:27+08:00',
   etcd: { id: 'a30c34bf7ec77546', startTime: '2021-05-05T15:42:37+08:00', state: 'Leader' },
+}
+
+/** What the admin API may do with its process, here with nothing. */
+export class NodeFixture implements NodeControls {
+  readonly member = 'eg-1'
+  readonly clusterName = 'demo'
+  readonly clusterRole = 'writer'
+  logFile = '/dev/null'
+  level: LogLevel = 'info'
+  wanted: ProfileOptions = { cpuFile: null, heapFile: null }
+
+  logLevel(): LogLevel {
+    return this.level
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.level = level
+  }
+
+  profiles(): ProfileOptions {
+    return this.wanted
+  }
+
+  setProfiles(options: ProfileOptions): void {
+    this.wanted = options
+  }
 }

@@ -14,7 +14,9 @@ import {
   updateDataKind,
 } from './custom-data.js'
 import { explainRequest } from './explain.js'
+import { getLogLevel, readLogs, setLogLevel } from './logs.js'
 import { listMembersV2 } from './members-v2.js'
+import { readMetrics } from './metrics.js'
 import { createObject, deleteObject, updateObject } from './objects.js'
 import {
   deleteAllObjects,
@@ -25,6 +27,7 @@ import {
   objectSchema,
   objectTemplate,
 } from './objects-v2.js'
+import { getProfile, startCpuProfile, startMemoryProfile, stopProfiles } from './profile.js'
 import {
   about,
   filterDescription,
@@ -85,5 +88,13 @@ export const V2: Api = {
     { method: 'GET', path: '/metadata/objects/{kind}/description', handle: objectDescription },
     { method: 'GET', path: '/metadata/objects/{kind}/schema', handle: objectSchema },
     { method: 'POST', path: '/explain', handle: explainRequest },
+    { method: 'GET', path: '/logs', handle: readLogs },
+    { method: 'GET', path: '/logs/level', handle: getLogLevel },
+    { method: 'PUT', path: '/logs/level/{level}', handle: setLogLevel },
+    { method: 'GET', path: '/metrics', handle: readMetrics },
+    { method: 'GET', path: '/profile', handle: getProfile },
+    { method: 'POST', path: '/profile/start/cpu', handle: startCpuProfile },
+    { method: 'POST', path: '/profile/start/memory', handle: startMemoryProfile },
+    { method: 'POST', path: '/profile/stop', handle: stopProfiles },
   ],
 }

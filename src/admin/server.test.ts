@@ -11,6 +11,7 @@ import {
   CATALOGUE_FIXTURE,
   CoordinatorFixture,
   MEMBER_FIXTURE,
+  NodeFixture,
   spawnCoordinator,
 } from './coordinator.fixture.js'
 import { type AdminOptions, type AdminServer, createAdminServer, ListenError } from './server.js'
@@ -59,6 +60,7 @@ async function withAdmin(
     options: { ...OPTIONS, ...options },
     log,
     accessLog: log.child('access'),
+    node: new NodeFixture(),
   })
   await admin.listen()
   const agent = new http.Agent({ keepAlive: true })
@@ -651,6 +653,7 @@ it('knows the version of the configuration before anyone asks for objects', asyn
     options: OPTIONS,
     log: new MemoryLogger(),
     accessLog: null,
+    node: new NodeFixture(),
   })
   await admin.listen()
   const { port } = admin.address as { port: number }

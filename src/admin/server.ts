@@ -16,6 +16,7 @@ import { type Answer, type Call, type Format, Query, type Surroundings } from '.
 import type { Catalogue } from './catalogue.js'
 import { basicAuthGuard, browserGuard, type Guard } from './guard.js'
 import { areLoopback, type HostPort, ListenError, listenOnAll, resolveHost } from './listen.js'
+import type { NodeControls } from './node-controls.js'
 import { readBody } from './read-body.js'
 import { failureAnswer, respond } from './respond.js'
 import { type Api, apiListOf, findRoute, formatOf } from './routes.js'
@@ -46,6 +47,7 @@ export interface AdminServerParts {
   readonly log: Logger
   /** One line for each call; null for none. */
   readonly accessLog: Logger | null
+  readonly node: NodeControls
 }
 
 export interface AdminServer {
@@ -97,6 +99,7 @@ class HttpAdminServer implements AdminServer {
     this.#around = {
       coordinator: parts.coordinator,
       catalogue: parts.catalogue,
+      node: parts.node,
       requestTimeoutMs: parts.options.clusterRequestTimeoutMs,
     }
     this.#authGuard = basicAuthGuard(parts.options.basicAuth)

@@ -4,6 +4,7 @@ import {
   CATALOGUE_FIXTURE,
   CoordinatorFixture,
   MEMBER_FIXTURE,
+  NodeFixture,
   spawnCoordinator,
 } from './coordinator.fixture.js'
 import { createAdminServer } from './server.js'
@@ -38,6 +39,7 @@ async function withAdmin(run: (rig: Rig) => Promise<void>): Promise<void> {
     },
     log: new MemoryLogger(),
     accessLog: null,
+    node: new NodeFixture(),
   })
   await admin.listen()
   const base = `http://127.0.0.1:${admin.address?.port}/apis/v2`

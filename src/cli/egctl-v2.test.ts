@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { MEMBER_FIXTURE } from '../admin/coordinator.fixture.js'
+import type { TrafficExplanation } from '../protocol/coordinator.js'
 import { parseRule } from './create-http-proxy.js'
 import { withServer } from './egctl.fixture.js'
 import { ageOf } from './resources.js'
@@ -326,4 +327,105 @@ it.each<[agoMs: number, want: string]>([
   const nowMs = Date.UTC(2026, 0, 1)
   expect(ageOf(new Date(nowMs - agoMs).toISOString(), nowMs)).toBe(want)
   expect(ageOf('nonsense', nowMs)).toBe('')
+})
+
+it('logs, metrics and profile speak of the node', () =>
+  withServer(async ({ run }) => {
+    expect((await run('logs get-level')).out).toBe('info\n')
+    expect((await run('logs set-level debug')).out).toBe('Set log level to debug\n')
+    expect((await run('logs set-level loud')).err).toBe(
+      'Error: 400: level: expected info or debug, got loud\n',
+    )
+    expect(await run('logs --tail 0')).toEqual({ code: 0, out: '', err: '' })
+    expect((await run('logs --tail x')).err).toMatch(/^Error: --tail: expected a number/)
+    expect(await run('metrics')).toEqual({ code: 0, out: '', err: '' })
+    expect((await run('profile start cpu /tmp/x')).code).toBe(0)
+    expect((await run('profile info -o json')).out).toContain('"cpuPath": "/tmp/x"')
+    expect((await run('profile start memory /gone/away/x')).err).toMatch(/no file can be made/)
+    expect((await run('profile stop')).code).toBe(0)
+    expect((await run('profile info')).out).toBe('cpuPath: ""\nmemoryPath: ""\n')
+  }))
+
+const EXPLAINED: TrafficExplanation = {
+  servers: [{ name: 's1', port: 10080, state: 'running' }],
+  server: 's1',
+  explanation: {
+    refusal: 0,
+    isServerDenied: false,
+    paths: [
+      { rule: 0, path: 0, verdict: 'host' },
+      { rule: 0, path: 1, verdict: 'taken' },
+      { rule: 0, path: 2, verdict: 'method' },
+    ],
+    pipeline: 'p',
+    method: 'GET',
+    target: '/x?y=1',
+    steps: [
+      step('check', 'Validator', { result: 'invalid' }),
+      step('limit', 'RateLimiter', { isAssumed: true, namespace: 'other' }),
+      step('proxy', 'Proxy', { detail: { pool: 'main', server: null, servers: ['a', 'b'] } }),
+    ],
+    status: 0,
+  },
+}
+
+function step(filter: string, kind: string, more: object) {
+  const usual = { namespace: 'DEFAULT', result: '', isAssumed: false, detail: {} }
+  return { filter, kind, ...usual, ...more }
+}
+
+it('explain says where a request would go, and what else came close', () =>
+  withServer(async ({ run, coordinator }) => {
+    await run('create -f s.yaml', { files: FILES })
+    const paths = [{}, { path: '/x', backend: 'p' }, { pathPrefix: '/', methods: ['PUT'] }]
+    const object = coordinator.objects.get('s1')
+    if (object !== undefined) {
+      coordinator.objects.set('s1', { ...object, spec: { rules: [{ host: 'a.com', paths }] } })
+    }
+    coordinator.explanation = EXPLAINED
+    const words = ['explain', '-X', 'POST', '-H', 'X-User: 7', 'localhost:10080/x?y=1']
+    expect((await run(words)).out).toBe(
+      [
+        'Server    s1',
+        'Rule      rules[0].paths[1] for a.com: path /x',
+        'Pipeline  p',
+        'Filter    check (Validator): result invalid',
+        'Filter    limit (RateLimiter) in other: assumed to pass',
+        'Filter    proxy (Proxy): pool main, server by chance, servers [a, b]',
+        'Request   GET /x?y=1',
+        'Answer    from the back end',
+        '',
+        'Not taken:',
+        '  rules[0].paths[2] for a.com, pathPrefix /: the method is none of PUT',
+        '',
+        '1 more for other hosts or paths: -v shows them.',
+        '',
+      ].join('\n'),
+    )
+    expect((await run([...words, '-v'])).out).toContain('the host is not a.com')
+    expect(JSON.parse((await run([...words, '-o', 'json'])).out)).toMatchObject({ server: 's1' })
+    expect(coordinator.received).toContainEqual(
+      expect.objectContaining({
+        type: 'explain-traffic',
+        request: expect.objectContaining({ method: 'POST', headers: [['x-user', '7']] }),
+      }),
+    )
+    coordinator.explanation = { ...EXPLAINED, server: null, explanation: null }
+    expect((await run('explain http://a/')).out).toBe(
+      'No server listens on port 80.\n  s1 on 10080 (running)\n',
+    )
+  }))
+
+it.each<[line: string[], err: RegExp]>([
+  [['explain'], /missing required argument 'url'/],
+  [['explain', '-H', 'x', 'http://a/'], /^Error: -H: expected "Name: value", got "x"/],
+  [['explain', '--port', '0', 'http://a/'], /^Error: --port: expected 1\.\.65535/],
+  [['explain', 'http://'], /^Error: 400: url: expected http/],
+  [['explain', '-X', 'A B', 'http://a/'], /^Error: 400: method: /],
+])('egctl %s fails in a line or two', async (line, err) => {
+  await withServer(async ({ run }) => {
+    const ran = await run(line)
+    expect(ran).toMatchObject({ code: 1, out: '' })
+    expect(ran.err).toMatch(err)
+  })
 })

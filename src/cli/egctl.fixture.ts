@@ -1,6 +1,7 @@
 import {
   CATALOGUE_FIXTURE,
   CoordinatorFixture,
+  NodeFixture,
   spawnCoordinator,
 } from '../admin/coordinator.fixture.js'
 import { type AdminOptions, createAdminServer } from '../admin/server.js'
@@ -97,6 +98,7 @@ export async function withServer(
     },
     log: new MemoryLogger(),
     accessLog: null,
+    node: new NodeFixture(),
   })
   await admin.listen()
   const port = admin.address?.port as number

@@ -8,6 +8,7 @@ import { MEMBER_FIXTURE } from '../admin/coordinator.fixture.js'
 import { TEST_CERT, TEST_KEY } from '../admin/tls.fixture.js'
 import { GatewayError } from '../lib/errors.js'
 import { egctlWith, type Ran, withServer } from './egctl.fixture.js'
+import { FAMILIES } from './program.js'
 
 /** What the seed pipes into its commands. */
 const SERVER_DEMO = `
@@ -346,23 +347,7 @@ it('--help has examples, and every command its own', async () => {
 })
 
 it.each<[line: string, want: string[]]>([
-  [
-    '__complete -- ',
-    [
-      ...['create', 'apply', 'get', 'describe', 'delete', 'edit'],
-      ...[
-        'object',
-        'member',
-        'health',
-        'api',
-        'apis',
-        'api-resources',
-        'config',
-        'bench',
-        'completion',
-      ],
-    ],
-  ],
+  ['__complete -- ', FAMILIES.map(({ name }) => name)],
   ['__complete -- get h', ['httppipeline', 'httpserver']],
   ['__complete -- get all s', ['s1']],
   ['__complete -- describe all --namespace default s', ['s1']],

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest'
+// Loaded here, since it takes a while: no test is to wait for it.
+import '../kinds/registry.js'
 import { egctlWith } from './egctl.fixture.js'
 
 const SERVER = 'name: s\nkind: HTTPServer\nport: 10080\n'

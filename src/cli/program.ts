@@ -79,6 +79,24 @@ export const FAMILIES: readonly Family[] = [
     load: async () => (await import('./explain.js')).explain,
   },
   {
+    name: 'logs',
+    aliases: [],
+    summary: 'show the log of the node',
+    load: async () => (await import('./logs.js')).logs,
+  },
+  {
+    name: 'metrics',
+    aliases: [],
+    summary: 'print statistics for Prometheus',
+    load: async () => (await import('./logs.js')).metrics,
+  },
+  {
+    name: 'profile',
+    aliases: [],
+    summary: 'profile the node',
+    load: async () => (await import('./profile.js')).profile,
+  },
+  {
     name: 'apis',
     aliases: [],
     summary: 'list the paths of both admin APIs',

@@ -9,7 +9,7 @@ import type { CoordinatorToRoot, RootToCoordinator } from '../protocol/root.js'
 import type { CoordinatorToWorker, WorkerToCoordinator } from '../protocol/worker.js'
 import type { CoordinatorThreadData } from '../root/threads.js'
 import { type OpenLog, openLog } from '../telemetry/open-log.js'
-import { startProfiles } from '../telemetry/profile.js'
+import { Profiles } from '../telemetry/profile.js'
 import { ClusterNode } from './cluster-node.js'
 import { CoordinatorActor, type ToCoordinatorActor } from './coordinator-actor.js'
 
@@ -20,6 +20,7 @@ const FAILED_EXIT_MS = 200
 /** Wires up the coordinator: store, registry actor, its way to the root and to each worker. */
 export class CoordinatorThread implements Actor<RootToCoordinator> {
   readonly #data: CoordinatorThreadData
+  readonly #profiles = new Profiles()
   readonly #opened: OpenLog
   readonly #system: ActorSystem
   readonly #root: PortLink<CoordinatorToRoot>
@@ -35,8 +36,8 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
     this.#data = data
     this.#isFirstLife = isFirstLife
     this.#opened = openLog(data.log, 'coordinator', 'coordinator')
-    const endProfiles = startProfiles(data.profiles)
-    process.on('exit', endProfiles)
+    this.#profiles.set(data.profiles)
+    process.on('exit', () => this.#profiles.end())
     const log = this.#opened.log
     this.#system = new ActorSystem({
       time: systemTime,
@@ -97,6 +98,10 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
       case 'reopen-logs':
         this.#opened.reopen()
         this.#node?.reloadCertificates()
+        break
+      case 'observe':
+        this.#opened.log.level = m.level
+        this.#profiles.set(m.profiles)
         break
       case 'worker-stats':
         this.#actor?.tell(m)

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { ToCoordinator } from './coordinator.js'
-import type { StatsNewsMessage } from './worker.js'
+import type { Observe, StatsNewsMessage } from './worker.js'
 
 /** A worker started: the way to it. */
 export interface IntroduceWorker {
@@ -42,6 +42,7 @@ export type RootToCoordinator =
   | WorkerStats
   | StopCoordinator
   | ReopenCoordinatorLogs
+  | Observe
   | FailCoordinator
   | ToCoordinator
 

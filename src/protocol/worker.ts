@@ -1,5 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Asks } from '../actor/actor.js'
+import type { LogLevel } from '../telemetry/log.js'
+import type { ProfileOptions } from '../telemetry/profile.js'
 import type { ConfigVersion } from './version.js'
 
 /** An object on its way to a worker; each travels as its own msgpack frame. */
@@ -54,6 +56,15 @@ export interface GetTopPaths extends Asks<readonly TopPath[]> {
   readonly server: string
   readonly limit: number
 }
+
+/** What goes on in the filters of a pipeline now, by name; null when it has none that say. */
+export interface GetFilterStates extends Asks<FilterStates | null> {
+  readonly type: 'get-filter-states'
+  readonly pipeline: string
+}
+
+/** By name of the filter. The same in every worker, as what they hold holds for the node. */
+export type FilterStates = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 /** A request that is not sent: what would become of it? */
 export interface ExplainedRequest {
@@ -130,6 +141,7 @@ export type CoordinatorToWorker =
   | DataPart
   | ExplainRequest
   | GetTopPaths
+  | GetFilterStates
 
 /** State of a server's listen socket in one worker. */
 export interface ListenerState {
@@ -251,6 +263,13 @@ export interface ReopenLogs {
   readonly type: 'reopen-logs'
 }
 
+/** What is to be written down of a thread from now on. */
+export interface Observe {
+  readonly type: 'observe'
+  readonly level: LogLevel
+  readonly profiles: ProfileOptions
+}
+
 /** Closed rows of statistics have been read and may be used again. */
 export interface FreeStats {
   readonly type: 'free-stats'
@@ -263,4 +282,10 @@ export interface InjectFault {
   readonly fault: 'throw' | 'loop'
 }
 
-export type RootToWorker = IntroduceCoordinator | Drain | ReopenLogs | FreeStats | InjectFault
+export type RootToWorker =
+  | IntroduceCoordinator
+  | Drain
+  | ReopenLogs
+  | Observe
+  | FreeStats
+  | InjectFault

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { ActorSystem } from '../actor/system.js'
+import type { NodeControls } from '../admin/node-controls.js'
 import { type AdminServer, createAdminServer } from '../admin/server.js'
 import { catalogue } from '../kinds/catalogue.js'
 import { systemTime, type Time, type Timer } from '../lib/clock.js'
@@ -10,7 +11,7 @@ import { heartbeatMemory, Watchdog } from '../shared/heartbeat.js'
 import { lockDataDir } from '../store/data-dir-lock.js'
 import type { Logger } from '../telemetry/log.js'
 import { type LogOptions, type OpenLog, openFileLog, openLog } from '../telemetry/open-log.js'
-import { type ProfileOptions, profilesOf, startProfiles } from '../telemetry/profile.js'
+import { type ProfileOptions, Profiles, profilesOf } from '../telemetry/profile.js'
 import { VERSION } from '../version.js'
 import { CoordinatorHost } from './coordinator-host.js'
 import { FAULT_FILE_VARIABLE, type Fault, FaultDoor } from './fault-door.js'
@@ -56,10 +57,11 @@ export class Root {
   readonly #opened: OpenLog
   readonly #effective: Effective
   readonly #time: Time = systemTime
-  readonly #logOptions: LogOptions
+  #logOptions: LogOptions
   readonly #paths: Paths
-  readonly #profiles: ProfileOptions
-  readonly #endProfiles: () => void
+  /** Of all threads, without their names. */
+  #wanted: ProfileOptions
+  readonly #profiles = new Profiles()
   readonly #shared: SharedOwner
   readonly #watchdog: Watchdog
   readonly #coordinator: CoordinatorHost
@@ -102,11 +104,11 @@ export class Root {
     })
     const file = (path: string): string | null =>
       path === '' ? null : resolve(options.homeDir, path)
-    this.#profiles = {
+    this.#wanted = {
       cpuFile: file(options.cpuProfileFile),
       heapFile: file(options.memoryProfileFile),
     }
-    this.#endProfiles = startProfiles(this.#profiles)
+    this.#profiles.set(this.#wanted)
     const count = options.workers === 0 ? availableParallelism() : options.workers
     this.#workerCount = count
     const heartbeat = heartbeatMemory(count)
@@ -129,7 +131,7 @@ export class Root {
         requestTimeoutMs: options.clusterRequestTimeoutMs,
         unknownFields: options.unknownFields,
         log: this.#logOptions,
-        profiles: profilesOf(this.#profiles, 'coordinator'),
+        profiles: profilesOf(this.#wanted, 'coordinator'),
       }),
       ready: () => this.#onCoordinatorReady(),
       unusable: (message) => this.#rejectStarted(new Error(message)),
@@ -157,7 +159,7 @@ export class Root {
         trafficHost: options.trafficHost,
         log: this.#logOptions,
         accessLog,
-        profiles: profilesOf(this.#profiles, `worker-${worker}`),
+        profiles: profilesOf(this.#wanted, `worker-${worker}`),
       }),
       started: (worker) => this.#introduce(worker),
       ended: (worker) => this.#coordinator.tell({ type: 'worker-gone', worker }),
@@ -183,6 +185,7 @@ export class Root {
       options,
       log: this.log.child('admin'),
       accessLog: this.#adminLog?.log ?? null,
+      node: this.#controls(),
     })
   }
 
@@ -244,8 +247,44 @@ export class Root {
       this.#workers.drain(this.#effective.options.drainTimeMs),
     ])
     await this.#coordinator.stop()
-    this.#endProfiles()
+    this.#profiles.end()
     this.log.info('stopped')
+  }
+
+  /** What the admin API may do with this process. */
+  #controls(): NodeControls {
+    const { options } = this.#effective
+    return {
+      member: options.name,
+      clusterName: options.clusterName,
+      clusterRole: options.clusterRole,
+      logFile: this.#logOptions.file,
+      logLevel: () => this.#logOptions.level,
+      setLogLevel: (level) => {
+        this.#logOptions = { ...this.#logOptions, level }
+        this.#observe()
+      },
+      profiles: () => this.#wanted,
+      setProfiles: ({ cpuFile, heapFile }) => {
+        const under = (path: string | null): string | null =>
+          path === null ? null : resolve(options.homeDir, path)
+        this.#wanted = { cpuFile: under(cpuFile), heapFile: under(heapFile) }
+        this.#observe()
+      },
+    }
+  }
+
+  /** Every thread is told what to write down; those that start get it with their data. */
+  #observe(): void {
+    const { level } = this.#logOptions
+    const of = (thread: string): ProfileOptions => profilesOf(this.#wanted, thread)
+    this.#opened.log.level = level
+    this.#profiles.set(this.#wanted)
+    this.#coordinator.tell({ type: 'observe', level, profiles: of('coordinator') })
+    for (const worker of this.#workers.alive) {
+      const profiles = of(`worker-${worker}`)
+      this.#workers.ref(worker)?.tell({ type: 'observe', level, profiles })
+    }
   }
 
   reopenLogs(): void {

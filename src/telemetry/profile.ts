@@ -43,6 +43,33 @@ export function startProfiles({ cpuFile, heapFile }: ProfileOptions): () => void
   }
 }
 
+/** The profiles of one thread, which may come and go while it runs. */
+export class Profiles {
+  #cpuFile: string | null = null
+  #heapFile: string | null = null
+  #endCpu: () => void = () => {}
+  #endHeap: () => void = () => {}
+
+  /** Ends and writes what is not wanted any more, or is to go elsewhere; begins what is new. */
+  set({ cpuFile, heapFile }: ProfileOptions): void {
+    if (cpuFile !== this.#cpuFile) {
+      this.#endCpu()
+      this.#endCpu = startProfiles({ cpuFile, heapFile: null })
+      this.#cpuFile = cpuFile
+    }
+    if (heapFile !== this.#heapFile) {
+      this.#endHeap()
+      this.#endHeap = startProfiles({ cpuFile: null, heapFile })
+      this.#heapFile = heapFile
+    }
+  }
+
+  /** Never throws. */
+  end(): void {
+    this.set({ cpuFile: null, heapFile: null })
+  }
+}
+
 function write(file: string, profile: unknown): void {
   try {
     writeFileSync(file, JSON.stringify(profile))

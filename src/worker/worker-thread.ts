@@ -22,7 +22,7 @@ import { Heartbeat } from '../shared/heartbeat.js'
 import { AccessLog } from '../telemetry/access-log.js'
 import { AppendFile } from '../telemetry/append-file.js'
 import { type OpenLog, openLog } from '../telemetry/open-log.js'
-import { startProfiles } from '../telemetry/profile.js'
+import { Profiles } from '../telemetry/profile.js'
 import { HttpUpstreamClient } from '../upstream/client.js'
 import { SystemResolver } from '../upstream/resolver.js'
 import { accessLine } from './access-line.js'
@@ -39,7 +39,7 @@ export class WorkerThread implements Actor<RootToWorker> {
   readonly #data: WorkerThreadData
   readonly #opened: OpenLog
   readonly #accessLog: AccessLog | null
-  readonly #endProfiles: () => void
+  readonly #profiles = new Profiles()
   readonly #system: ActorSystem
   readonly #root: PortLink<WorkerToRoot>
   readonly #memory: SharedMemory
@@ -62,7 +62,7 @@ export class WorkerThread implements Actor<RootToWorker> {
       log,
       escalated: (name, thrown) => this.#die(`${name} failed`, thrown),
     })
-    this.#endProfiles = startProfiles(data.profiles)
+    this.#profiles.set(data.profiles)
     process.on('uncaughtException', (thrown) => this.#die('uncaught exception', thrown))
     process.on('unhandledRejection', (thrown) => this.#die('unhandled rejection', thrown))
     this.#root = new PortLink<WorkerToRoot>(port, { name: 'root', time: systemTime, log })
@@ -126,6 +126,10 @@ export class WorkerThread implements Actor<RootToWorker> {
       case 'reopen-logs':
         this.#opened.reopen()
         this.#accessLog?.reopen()
+        break
+      case 'observe':
+        this.#opened.log.level = m.level
+        this.#profiles.set(m.profiles)
         break
       case 'free-stats':
         this.#memory.freeStats(m.rows)
@@ -206,7 +210,7 @@ export class WorkerThread implements Actor<RootToWorker> {
     try {
       this.#sockets.closeAll()
       this.#accessLog?.close()
-      this.#endProfiles()
+      this.#profiles.end()
     } finally {
       process.exit(code)
     }
