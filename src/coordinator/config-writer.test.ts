@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { storeUnavailable } from '../store/contract.js'
+import type { GatewayError } from '../lib/errors.js'
+import { failure, type Store, storeUnavailable } from '../store/contract.js'
 import { HISTORY_BOUNDS } from './plan.js'
 import { CONFIG_PREFIX, HISTORY_PREFIX } from './record.js'
 import { StoreBench } from './store.fixture.js'
@@ -436,4 +437,101 @@ it.each([
   const write = put('a', 'x'.repeat(length), { spec: put('', 'x').spec })
   const { error } = node.write(write)
   expect(error?.code ?? null).toBe(code)
+})
+
+/** A store that loses what it is asked, and what it answers, when it is told to. */
+function lossy() {
+  const lost = { requests: false, answers: false, reads: false }
+  const wrap = (store: Store): Store => ({
+    ...forwarding(store),
+    txn: (compares, thenOps, elseOps, done) => {
+      if (lost.requests) return
+      store.txn(compares, thenOps, elseOps, lost.answers ? () => {} : done)
+    },
+    get: (key, consistency, done) => {
+      if (lost.reads) done(failure(storeUnavailable('no leader', 'none')))
+      else store.get(key, consistency, done)
+    },
+  })
+  return { lost, wrap }
+}
+
+it.each([
+  ['was lost', { requests: true, answers: false }],
+  ['was applied', { requests: false, answers: true }],
+])('a write handed to a leader that is gone is looked for: it %s', (_name, how) => {
+  const { lost, wrap } = lossy()
+  const { bench, node } = open({ wrap, patienceMs: 10_000 })
+  node.done(put('a', 'one'))
+  Object.assign(lost, how)
+  const answer = node.submit(put('a', 'two'))
+  bench.time.advance(5_000)
+  expect(answer).toEqual({ written: null, error: null })
+  Object.assign(lost, { requests: false, answers: false })
+  node.writer.onLeader()
+  bench.time.advance(20)
+  expect(answer.written).toMatchObject({ version: { version: 2 }, changed: true })
+  expect(node.registry.object('a')?.text).toBe('two')
+  expect(node.done(put('a', 'three')).version.version).toBe(3)
+})
+
+it('an outcome that stays unknown is said to be so when patience is over', () => {
+  const { lost, wrap } = lossy()
+  const { bench, node } = open({ wrap, patienceMs: 1_000 })
+  node.done(put('a', 'one'))
+  Object.assign(lost, { requests: true, reads: true })
+  const answer = node.submit(put('a', 'two'))
+  node.writer.onLeader()
+  bench.time.advance(900)
+  expect(answer.error).toBeNull()
+  bench.time.advance(200)
+  expect(answer.error).toMatchObject({ code: 'STORE_UNAVAILABLE', detail: { outcome: 'unknown' } })
+  Object.assign(lost, { requests: false, reads: false })
+  expect(node.done(put('a', 'three')).version.version).toBe(2)
+})
+
+it('what needs no transaction is not said before all that was acknowledged is known', () => {
+  const bench = new StoreBench()
+  let isLate = false
+  const held: (() => void)[] = []
+  // The watch of this node lags behind.
+  const wrapSync = (store: Store): Store => ({
+    ...forwarding(store),
+    watch: (prefix, from, watcher) =>
+      store.watch(prefix, from, {
+        ...watcher,
+        onBatch: (batch) => {
+          if (isLate) held.push(() => watcher.onBatch(batch))
+          else watcher.onBatch(batch)
+        },
+      }),
+  })
+  const late = new WriterBench(bench, { wrapSync })
+  const other = new WriterBench(bench)
+  other.done(put('a', 'one'))
+  isLate = true
+  other.done(put('a', 'two'))
+  other.done(put('b', 'new'))
+  // By what it shows, the first changes nothing, and the second is of an object that is not there.
+  const same = late.submit(put('a', 'one'))
+  bench.time.advance(50)
+  expect(same).toEqual({ written: null, error: null })
+  const update = late.submit(put('b', 'newer', { mode: 'update' }))
+  isLate = false
+  for (const deliver of held) deliver()
+  bench.time.advance(50)
+  expect(same.written).toMatchObject({ changed: true, version: { version: 4 } })
+  expect(update.written).toMatchObject({ changed: true, version: { version: 5 } })
+})
+
+it('without any hope of a quorum every write fails at once, with the reason', () => {
+  let why: GatewayError | null = null
+  const { node } = open({ patienceMs: 10_000, hopeless: () => why })
+  node.done(put('a', 'one'))
+  why = storeUnavailable('no quorum: 1 of 3', 'none')
+  for (const write of [put('a', 'two'), put('a', 'one'), del('a'), del('nothing')]) {
+    expect(node.write(write).error).toBe(why)
+  }
+  why = null
+  expect(node.done(put('a', 'two')).version.version).toBe(2)
 })

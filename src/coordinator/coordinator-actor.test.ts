@@ -546,3 +546,115 @@ it('leaves no timer behind when it stops', async () => {
   expect((await bench.failure(open)).code).toBe('STORE_UNAVAILABLE')
   expect(bench.harness.escalations).toEqual([])
 })
+
+it('a write that waits for the cluster is answered once every live member runs it', async () => {
+  const bench = new Bench()
+  const { view } = bench
+  view.isAlone = false
+  let looks = 0
+  view.others = () => [
+    { member: 'eg-2', serving: { version: { epoch: 1_600_000_000, version: 1 }, failed: [] } },
+    {
+      member: 'eg-3',
+      serving: { version: { epoch: 1_600_000_000, version: ++looks > 3 ? 1 : 0 }, failed: [] },
+    },
+  ]
+  const { version, lagging } = await bench.put(PIPELINE, { wait: 'cluster' })
+  expect({ version: version.version, lagging }).toEqual({ version: 1, lagging: [] })
+  expect(looks).toBe(4)
+  expect(view.serving).toMatchObject({ version: { version: 1 }, failed: [] })
+  // Without that wish nobody is asked.
+  await bench.put(SERVER)
+  expect(looks).toBe(4)
+})
+
+it('members that lag for five seconds are named, and what they report', async () => {
+  const bench = new Bench()
+  bench.view.isAlone = false
+  bench.view.others = () => [
+    { member: 'eg-3', serving: null },
+    {
+      member: 'eg-2',
+      serving: {
+        version: { epoch: 1_600_000_000, version: 9 },
+        failed: [
+          ['demo', 'no memory'],
+          ['other', 'x'],
+        ],
+      },
+    },
+  ]
+  const { lagging, warnings } = await bench.put(PIPELINE, { wait: 'cluster' })
+  expect(lagging).toEqual(['eg-3'])
+  expect(warnings).toEqual(['not running on eg-2: no memory; the version before goes on'])
+})
+
+it('the status of objects is that of every member', async () => {
+  const bench = new Bench()
+  await bench.put(PIPELINE)
+  const there = { 'eg-2': { health: 'ill', timestamp: 1 } }
+  bench.view.othersStatus = new Map([
+    ['demo', there],
+    ['gone', there],
+  ])
+  const one = { type: 'get-object-status', name: 'demo' } as const
+  expect(Object.keys((await bench.outcome(bench.ref.ask(one, 5_000))).value)).toEqual(['eg-1'])
+  bench.view.isAlone = false
+  const { value } = await bench.outcome(bench.ref.ask(one, 5_000))
+  expect(value).toMatchObject({ 'eg-1': { health: '' }, 'eg-2': { health: 'ill' } })
+  const all = await bench.outcome(bench.ref.ask({ type: 'list-object-status' }, 5_000))
+  expect(Object.keys(all.value)).toEqual(['demo'])
+  expect(Object.keys(all.value['demo'] ?? {}).sort()).toEqual(['eg-1', 'eg-2'])
+})
+
+it('tells other members the status of its objects, and no longer of those that are gone', async () => {
+  const bench = new Bench()
+  bench.view.isAlone = false
+  await bench.put(PIPELINE)
+  await bench.put(SERVER)
+  const tick = async (): Promise<void> => {
+    bench.harness.time.advance(5_000)
+    await bench.harness.settle()
+    bench.harness.time.advance(10)
+    await bench.harness.settle()
+  }
+  await tick()
+  expect([...bench.view.statuses.keys()].sort()).toEqual(['demo', 'server'])
+  expect(bench.view.statuses.get('demo')).not.toHaveProperty('timestamp')
+  await bench.delete('server')
+  await tick()
+  expect([...bench.view.statuses.keys()]).toEqual(['demo'])
+})
+
+it('without quorum writes fail with the reason, and reads say how old they are', async () => {
+  const bench = new Bench()
+  await bench.put(PIPELINE)
+  bench.view.hasQuorum = false
+  bench.view.staleMs = 4_200
+  bench.ref.tell({ type: 'quorum-changed' })
+  await bench.harness.settle()
+  bench.harness.time.advance(3_000)
+  const error = await bench.failure(bench.put(SERVER))
+  expect(error).toMatchObject({ code: 'STORE_UNAVAILABLE', detail: { outcome: 'none' } })
+  expect(error.message).toMatch(/^no quorum: 1 of 3/)
+  const purge = await bench.failure(bench.ref.ask({ type: 'purge-member', name: 'eg-2' }, 1_000))
+  expect(purge.message).toBe(error.message)
+  const asked = { type: 'get-object', name: 'demo' } as const
+  expect((await bench.outcome(bench.ref.ask(asked, 5_000))).staleSeconds).toBe(4.2)
+  const local = { ...asked, consistency: 'local' } as const
+  expect((await bench.outcome(bench.ref.ask(local, 5_000))).staleSeconds).toBe(4.2)
+  bench.view.hasQuorum = true
+  bench.ref.tell({ type: 'quorum-changed' })
+  await bench.put(SERVER)
+  expect((await bench.outcome(bench.ref.ask(asked, 5_000))).staleSeconds).toBeNull()
+})
+
+it('lists and purges members as the cluster has them', async () => {
+  const bench = new Bench()
+  const member = { options: { name: 'eg-2' }, lastHeartbeatTime: 'then', etcd: null }
+  bench.view.members = [member]
+  const { value } = await bench.outcome(bench.ref.ask({ type: 'list-members' }, 1_000))
+  expect(value).toEqual([member])
+  await bench.outcome(bench.ref.ask({ type: 'purge-member', name: 'eg-2' }, 1_000))
+  expect(bench.view.purged).toEqual(['eg-2'])
+})
