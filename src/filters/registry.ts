@@ -28,8 +28,10 @@ import { responseAdaptorV2 } from './response-adaptor/kind-v2.js'
 import { responseBuilder } from './response-builder/kind.js'
 import { resultBuilder } from './result-builder/kind.js'
 import { retryer } from './retryer/kind.js'
+import { simpleHttpProxy } from './simple-http-proxy/kind.js'
 import { timeLimiter } from './time-limiter/kind.js'
 import { validator } from './validator/kind.js'
+import { validatorV2 } from './validator/kind-v2.js'
 
 /** What an HTTPPipeline (v1) may hold: one folder and one line each. */
 const KINDS: readonly AnyFilterKind[] = [
@@ -68,7 +70,8 @@ const KINDS_V2: readonly AnyFilterKind[] = [
   responseAdaptorV2,
   responseBuilder,
   resultBuilder,
-  validator,
+  simpleHttpProxy,
+  validatorV2,
 ]
 
 const byName = (kinds: readonly AnyFilterKind[]): ReadonlyMap<string, AnyFilterKind> =>

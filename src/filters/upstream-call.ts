@@ -14,21 +14,13 @@ import type {
   UpstreamServer,
 } from '../upstream/contract.js'
 import type { OriginCache } from '../upstream/origin-cache.js'
-
-/** Results of the kinds that call back ends, in this order. */
-export const CALL_RESULTS = [
-  'internalError',
-  'clientError',
-  'serverError',
-  'failureCode',
-  'timeout',
-  'shortCircuited',
-] as const
-export const INTERNAL_ERROR = 1
-const SERVER_ERROR = 3
-export const FAILURE_CODE = 4
-const TIMEOUT = 5
-const SHORT_CIRCUITED = 6
+import {
+  FAILURE_CODE,
+  INTERNAL_ERROR,
+  SERVER_ERROR,
+  SHORT_CIRCUITED,
+  TIMEOUT,
+} from './call-results.js'
 
 /** As the statistics call it; nobody is there to be told. */
 const CLIENT_GONE = 499

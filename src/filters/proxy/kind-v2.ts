@@ -1,8 +1,8 @@
 import { breakerBytes } from '../../resilience/circuit-breaker.js'
 import { healthBytes } from '../../upstream/health.js'
+import { CALL_RESULTS } from '../call-results.js'
 import { defineFilterKind } from '../contract.js'
 import { breakerNamed } from '../policies.js'
-import { CALL_RESULTS } from '../upstream-call.js'
 import { healthKey, healthOf, MAIN, MIRROR, policyUses, turnsKeyV2 } from './pool-spec-v2.js'
 import { allPools, breakerKey, type SpecV2, spec, trafficPools } from './proxy-spec-v2.js'
 

@@ -2,15 +2,10 @@ import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import type { Headers } from '../../http/headers.js'
 import { breakerBytes, CircuitBreaker } from '../../resilience/circuit-breaker.js'
 import { OriginCache } from '../../upstream/origin-cache.js'
+import { FAILURE_CODE, INTERNAL_ERROR } from '../call-results.js'
 import type { Filter, FilterContext, Forecast } from '../contract.js'
 import { breakerNamed, retryNamed } from '../policies.js'
-import {
-  type CallRules,
-  FAILURE_CODE,
-  INTERNAL_ERROR,
-  type Redirects,
-  UpstreamExchange,
-} from '../upstream-call.js'
+import { type CallRules, type Redirects, UpstreamExchange } from '../upstream-call.js'
 import { Compression } from './compression.js'
 import { MemoryCache } from './memory-cache.js'
 import { Mirror } from './mirror.js'

@@ -1,0 +1,2 @@
+/** Key of the statistics. */
+export const ALL = 'all'
