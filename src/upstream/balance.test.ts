@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Prng } from '../lib/prng.js'
-import { type BalanceInput, type BalanceOptions, createBalancer, fnv1a32 } from './balance.js'
+import {
+  type BalanceInput,
+  type BalanceOptions,
+  createBalancer,
+  fnv1a32,
+  fnv132,
+} from './balance.js'
 
 const prng = new Prng(7)
 
@@ -143,4 +149,22 @@ it('peek takes no turn, and tells what pick would give where chance does not dec
       expect(createBalancer(options({ policy, weights: [1, 1, 1] })).peek(input)).toBe(-1)
     }
   }
+})
+
+it.each<[text: string, hash: number]>([
+  ['', 0x811c9dc5],
+  ['a', 0x050c5d7e],
+  ['b', 0x050c5d7d],
+  ['foobar', 0x31f0b262],
+])('FNV-1 of %j, which v2 has', (text, hash) => {
+  expect(fnv132(text)).toBe(hash)
+})
+
+it('hashes by what it is given, and whole Cookie fields for cookieHash', () => {
+  const hash = (text: string): number => text.length
+  const pick = (policy: BalanceOptions['policy'], headers: Record<string, string>): number =>
+    createBalancer(options({ policy, hash })).pick(from('10.0.0.1', headers))
+  expect(pick('ipHash', {})).toBe('10.0.0.1'.length % 3)
+  expect(pick('headerHash', { 'x-key': 'four' })).toBe(1)
+  expect(pick('cookieHash', { cookie: 'a=1; b=2' })).toBe('a=1; b=2'.length % 3)
 })

@@ -1,7 +1,11 @@
+import { once } from 'node:events'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { expect, it } from 'vitest'
 import { FakeBody, type FakeClient } from '../../http/fake-client.fixture.js'
-import { turns, until } from '../../upstream/scripted-server.fixture.js'
-import { type Harness, problemsOf } from '../harness.fixture.js'
+import { TEST_CERT, TEST_KEY, turns, until } from '../../upstream/scripted-server.fixture.js'
+import { type Harness, problemsOf, withPipeline } from '../harness.fixture.js'
 import { proxyV2Over, type Serve, withScripted, withServers } from './backends.fixture.js'
 
 const told = (client: FakeClient): unknown[] => [client.status, client.text, client.ending]
@@ -782,5 +786,46 @@ it('refuses a policy of another kind', async () => {
   const decoded = decodeDocument(text, objectKinds)
   expect(decoded.ok ? '' : formatProblems(decoded.problems)).toContain(
     '"cb" in resilience is a CircuitBreaker, expected a Retry',
+  )
+})
+
+// -- TLS -----------------------------------------------------------------------------------------
+
+const pem = (text: string): string => Buffer.from(text).toString('base64')
+const OURS = `certBase64: ${pem(TEST_CERT)}, keyBase64: ${pem(TEST_KEY)}`
+
+it.each<[name: string, mtls: string, status: number, text: string]>([
+  ['without mtls nobody is verified, and we are not known', '', 503, ''],
+  ['our certificate', `mtls: {${OURS}, rootCertBase64: ${pem(TEST_CERT)}}`, 200, 'localhost'],
+  ['an authority that we do not trust', `mtls: {${OURS}}`, 503, ''],
+  ['one that we do not ask for', `mtls: {${OURS}, insecureSkipVerify: true}`, 200, 'localhost'],
+])('TLS with back ends: %s', async (_name, mtls, status, text) => {
+  const server = createServer(
+    { cert: TEST_CERT, key: TEST_KEY, ca: TEST_CERT, requestCert: true, rejectUnauthorized: true },
+    (request, response) => {
+      const { subject } = (request.socket as TLSSocket).getPeerCertificate()
+      response.end(subject.CN)
+    },
+  )
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  try {
+    await withPipeline(
+      proxyV2Over([`url: "https://localhost:${port}"`], { proxy: mtls }),
+      async (harness) => {
+        const client = await harness.ask()
+        expect([client.status, client.text]).toEqual([status, text])
+      },
+      'v2',
+    )
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
+})
+
+it('refuses a certificate that is no base64', () => {
+  expect(problemsOf('Proxy', `pools: [{${POOL}}]\nmtls: {certBase64: "%"}`, 'v2')).toContain(
+    'mtls/certBase64',
   )
 })
