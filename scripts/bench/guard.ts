@@ -18,7 +18,7 @@ import { pairedRatio, type Spread } from './statistics.js'
 const WATCHED = ['proxy', 'mock', 'post1k'] as const
 /** Fresh processes each time: two starts of one build differ by a per cent or so. */
 const STARTS = 5
-const SLICES = 4
+const SLICES = 3
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 
