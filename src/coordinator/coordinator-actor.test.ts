@@ -6,7 +6,13 @@ import { GatewayError } from '../lib/errors.js'
 import type { PutObject, WriteResult } from '../protocol/coordinator.js'
 import type { CoordinatorToRoot } from '../protocol/root.js'
 import { type ConfigVersion, NO_CONFIG } from '../protocol/version.js'
-import type { CoordinatorToWorker, ListenerState, Serving, TopPath } from '../protocol/worker.js'
+import type {
+  CoordinatorToWorker,
+  FilterStates,
+  ListenerState,
+  Serving,
+  TopPath,
+} from '../protocol/worker.js'
 import { StatsBlocks } from '../shared/stats-blocks.js'
 import { CoordinatorActor, type ToCoordinatorActor } from './coordinator-actor.js'
 import { StoreBench } from './store.fixture.js'
@@ -43,13 +49,17 @@ class FakeWorker implements Actor<CoordinatorToWorker> {
   version: ConfigVersion = NO_CONFIG
   failed: Serving['failed'] = []
   listeners: readonly ListenerState[] = []
+  /** Null: it does not answer. */
   topPaths: readonly TopPath[] | null = []
+  filterStates: FilterStates | null = null
   isHeld = false
   tell: (message: Serving) => void = () => {}
 
   receive(m: CoordinatorToWorker, reply: Reply): void {
     if (m.type === 'get-top-paths') {
       if (this.topPaths !== null) reply.ok(this.topPaths)
+    } else if (m.type === 'get-filter-states') {
+      if (this.topPaths !== null) reply.ok(this.filterStates)
     } else if (m.type === 'delta' || m.type === 'full-end') {
       this.version = m.to
       if (!this.isHeld) this.serve()
@@ -455,6 +465,20 @@ it.each<[name: string, states: ListenerState[], failure: string, expected: objec
   const status = await statusOf(bench, 'server')
   expect(status).toMatchObject(expected)
   if (!('error' in expected)) expect(status).not.toHaveProperty('error')
+})
+
+it('the status of a pipeline says what goes on in its filters, by the first worker that answers', async () => {
+  const bench = new Bench({ workers: 3 })
+  await bench.put('name: p\nkind: HTTPPipeline\nfilters:\n- {name: v, kind: Validator}\n')
+  const [silent, none, says] = bench.workers as FakeWorker[]
+  ;(silent as FakeWorker).topPaths = null
+  ;(none as FakeWorker).filterStates = null
+  ;(says as FakeWorker).filterStates = { v: { urls: [{ state: 'open' }] } }
+  expect(await statusOf(bench, 'p')).toMatchObject({
+    filters: { v: { urls: [{ state: 'open' }] } },
+  })
+  ;(says as FakeWorker).filterStates = null
+  expect(await statusOf(bench, 'p')).toMatchObject({ filters: { v: null } })
 })
 
 it('a worker that does not answer is left out of the status', async () => {

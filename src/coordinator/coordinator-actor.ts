@@ -16,7 +16,7 @@ import type {
   WriteWait,
 } from '../protocol/coordinator.js'
 import type { CoordinatorToRoot, WorkerStats } from '../protocol/root.js'
-import type { TopPath, WorkerToCoordinator } from '../protocol/worker.js'
+import type { FilterStates, TopPath, WorkerToCoordinator } from '../protocol/worker.js'
 import { RATE_TICK_MS } from '../shared/rates.js'
 import { StatsReader } from '../shared/stats-blocks.js'
 import {
@@ -125,7 +125,9 @@ export interface WorkerLeft {
 interface TopPathsHere {
   readonly type: 'top-paths-here'
   readonly perWorker: readonly (readonly TopPath[])[]
-  readonly then: (perWorker: readonly (readonly TopPath[])[]) => void
+  /** Of the first worker that says: it holds for the node. */
+  readonly states: FilterStates | null
+  readonly then: (perWorker: readonly (readonly TopPath[])[], states: FilterStates | null) => void
 }
 
 export type ToCoordinatorActor =
@@ -312,7 +314,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
         this.#read(m.consistency, (stale) => this.#answerStatus(m.name, stale, reply))
         break
       case 'top-paths-here':
-        m.then(m.perWorker)
+        m.then(m.perWorker, m.states)
         break
       case 'list-object-status':
         this.#read(m.consistency, (stale) => this.#answerAllStatus(stale, reply))
@@ -590,19 +592,24 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     return { value, version: this.#registry.version, staleSeconds }
   }
 
-  /** What each worker counted by path, of one server. */
+  /** What each worker counted by path, of a server, and what goes on in filters, of a pipeline. */
   #askTopPaths(name: string, then: TopPathsHere['then']): void {
     const asks = this.#workers.refs.map((ref) =>
-      ref.ask({ type: 'get-top-paths', server: name, limit: TOP_PATHS }, TOP_PATHS_WAIT_MS).catch(
-        // A worker that does not answer is left out: a status is given all the same.
-        (): readonly TopPath[] => [],
-      ),
+      // A worker that does not answer is left out: a status is given all the same.
+      Promise.all([
+        ref
+          .ask({ type: 'get-top-paths', server: name, limit: TOP_PATHS }, TOP_PATHS_WAIT_MS)
+          .catch((): readonly TopPath[] => []),
+        ref
+          .ask({ type: 'get-filter-states', pipeline: name }, TOP_PATHS_WAIT_MS)
+          .catch((): FilterStates | null => null),
+      ]),
     )
-    pipe(
-      Promise.all(asks),
-      this.#o.self,
-      (perWorker): TopPathsHere => ({ type: 'top-paths-here', perWorker, then }),
-    )
+    pipe(Promise.all(asks), this.#o.self, (said): TopPathsHere => {
+      const states = said.find(([, each]) => each !== null)?.[1] ?? null
+      const perWorker = said.map(([paths]) => paths)
+      return { type: 'top-paths-here', perWorker, states, then }
+    })
   }
 
   #answerStatus(name: string, stale: number | null, reply: Reply): void {
@@ -610,12 +617,12 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       reply.fail(notFound(name))
       return
     }
-    this.#askTopPaths(name, (perWorker) => {
+    this.#askTopPaths(name, (perWorker, states) => {
       this.#readStatus(name, (others) => {
         // It may have been deleted meanwhile.
         if (this.#registry.kindOf(name) === null) reply.fail(notFound(name))
         else {
-          const status = { ...others.get(name), ...this.#statusOf(name, perWorker) }
+          const status = { ...others.get(name), ...this.#statusOf(name, perWorker, states) }
           reply.ok(this.#stamped(status, stale))
         }
       })
@@ -660,7 +667,11 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     return rest
   }
 
-  #statusOf(name: string, perWorker: readonly (readonly TopPath[])[]): StatusByMember {
+  #statusOf(
+    name: string,
+    perWorker: readonly (readonly TopPath[])[],
+    filterStates: FilterStates | null = null,
+  ): StatusByMember {
     const failure = this.#workers.failure(name)
     const kind = objectKinds.get(this.#registry.kindOf(name) ?? '')
     const nowMs = this.#o.time.wallMs()
@@ -672,6 +683,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       httpStat: (key: string) => this.#rates.block(key),
       listener: this.#workers.listener(name),
       topPaths: mergeTopPaths(perWorker),
+      filterStates,
       failure,
     }
     const spec = this.#registry.spec(name)

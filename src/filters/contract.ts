@@ -23,6 +23,8 @@ export interface Filter {
    * knows without doing it. Filters of kinds that touch nothing else need none: see `isPure`.
    */
   explain?(ex: Exchange): Forecast | null
+  /** What goes on in it now, for the status: plain data that holds for the whole node. */
+  state?(): Readonly<Record<string, unknown>>
   /** Called when an exchange that this filter suspended ends early. */
   cancel?(ex: Exchange): void
   /** The pipeline that owned this is gone and its last exchange is done: close what is open. */
@@ -54,6 +56,8 @@ export interface WrappingFilter {
    * threw; 408: the time of a scope around this one is over; 413, 502: a body was too large.
    */
   cancel?(ex: Exchange, scope: Scope, status: number): void
+  /** As for {@link Filter}. */
+  state?(): Readonly<Record<string, unknown>>
   retire?(): void
 }
 

@@ -17,6 +17,12 @@ export interface UrlPolicy<P> {
   readonly key: string
 }
 
+/** What a rule says of paths, for people: `/a`, `/a*`, `~^/a`. */
+export function urlText({ url }: UrlRuleSpec): string {
+  const { exact, prefix, regex = '' } = url
+  return [exact, prefix && `${prefix}*`, regex && `~${regex}`].filter(Boolean).join(' or ')
+}
+
 /** The rules of a spec that `checkPolicies` let pass, in their order. */
 export function urlPolicies<P extends { readonly name: string }>(spec: {
   readonly policies: readonly P[]

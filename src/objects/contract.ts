@@ -1,6 +1,11 @@
 import type { Exchange } from '../http/exchange.js'
 import type { TimerWheel } from '../lib/timer-wheel.js'
-import type { ExplainedRequest, RequestExplanation, TopPath } from '../protocol/worker.js'
+import type {
+  ExplainedRequest,
+  FilterStates,
+  RequestExplanation,
+  TopPath,
+} from '../protocol/worker.js'
 import type { AreaKey, CustomDataView, NodeWords, StatsRow } from '../shared/contract.js'
 import type { NodePermits } from '../shared/permits.js'
 import type { NodeCap } from '../shared/rows.js'
@@ -65,6 +70,8 @@ export interface RuntimeObject {
   retire(): void
   /** Of a server: what it would do with a request, by what it does with others. */
   explain?(request: ExplainedRequest): RequestExplanation
+  /** Of a pipeline: what goes on in its filters now. */
+  filterStates?(): FilterStates | null
 }
 
 export interface ObjectModule<S> {
@@ -96,6 +103,8 @@ export interface StatusView {
   readonly topPaths: readonly { readonly path: string; readonly status: unknown }[]
   /** Why the newest spec could not be put to work; empty when it could. */
   readonly failure: string
+  /** What goes on in the filters of a pipeline; only in the status of one object. */
+  readonly filterStates?: FilterStates | null
 }
 
 /** Everything known about an object kind without its engine; one `kind.ts` each. */

@@ -59,7 +59,9 @@ export function filterStatuses(
   return Object.fromEntries(
     filters.map(({ name, kind, spec }) => {
       const stat = (key: string): unknown => view.httpStat(filterKey(pipeline, name, key))
-      return [name, kinds.get(kind)?.status?.(spec, stat) ?? null]
+      const status = kinds.get(kind)?.status?.(spec, stat) ?? null
+      const state = view.filterStates?.[name] ?? null
+      return [name, status === null && state === null ? null : { ...status, ...state }]
     }),
   )
 }

@@ -1,4 +1,5 @@
 import type { CompiledPipeline } from '../pipeline/compile.js'
+import type { FilterStates } from '../protocol/worker.js'
 import type { RuntimeObject } from './contract.js'
 import type { PipelineSlot } from './directory.js'
 
@@ -22,5 +23,9 @@ export class PipelineRuntime implements RuntimeObject {
 
   retire(): void {
     this.compiled.pipeline.retire()
+  }
+
+  filterStates(): FilterStates | null {
+    return this.compiled.pipeline.filterStates()
   }
 }

@@ -162,6 +162,15 @@ export class Pipeline implements Engine, Flow {
     }
   }
 
+  /** What goes on in its filters now, of those that say; null when none does. */
+  filterStates(): Readonly<Record<string, Readonly<Record<string, unknown>>>> | null {
+    const states = this.nodes.flatMap(({ name, filter, wrapping }) => {
+      const state = (filter ?? wrapping)?.state?.() ?? null
+      return state === null ? [] : [[name, state] as const]
+    })
+    return states.length === 0 ? null : Object.fromEntries(states)
+  }
+
   /** The exchange is over. */
   unpin(): void {
     if (this.#parts !== null) for (const part of this.#parts) part.unpin()

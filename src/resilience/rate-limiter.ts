@@ -69,6 +69,15 @@ export class RateLimiter {
       return Math.max(0, beginsMs - nowMs)
     }
   }
+
+  /** Permits of the cycle at `nowMs` and of later ones that are given out. */
+  used(nowMs: number): number {
+    const pairs = this.#pairs
+    const cycle = Math.floor((nowMs - this.#startMs) / this.#periodMs)
+    pairs.load(STATE)
+    const passed = Math.max(0, (cycle - pairs.a) | 0)
+    return Math.max(0, pairs.b - passed * this.#limit)
+  }
 }
 
 /** The start that the first of all workers has written. */

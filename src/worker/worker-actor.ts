@@ -141,6 +141,9 @@ export class WorkerActor implements Actor<ToWorkerActor> {
       case 'get-top-paths':
         reply.for(m).ok(this.#o.topPaths(m.server, m.limit))
         break
+      case 'get-filter-states':
+        reply.for(m).ok(this.#live.get(m.pipeline)?.runtime.filterStates?.() ?? null)
+        break
       default:
         unreachable(m)
     }

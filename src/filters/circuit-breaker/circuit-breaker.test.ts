@@ -46,6 +46,27 @@ it('opens at the rate of failures, answers with 503, tries again later, and clos
     expect(ask(harness, '/', '/', '/500', '/')).toEqual([200, 200, 500, 200])
   }))
 
+it('says in what state the breaker of each rule is', () =>
+  withPipeline(
+    pipeline(FOUR, '[{url: {exact: /500}}, {url: {prefix: /a, regex: ^/b}}]'),
+    (harness) => {
+      const states = (first: string): unknown => ({
+        breaker: {
+          urls: [
+            { url: '/500', policy: 'p', state: first },
+            { url: '/a* or ~^/b', policy: 'p', state: 'closed' },
+          ],
+        },
+      })
+      expect(harness.pipeline.filterStates()).toEqual(states('closed'))
+      ask(harness, '/500', '/500', '/500', '/500')
+      expect(harness.pipeline.filterStates()).toEqual(states('open'))
+      harness.pass(30_000)
+      expect(ask(harness, '/500')).toEqual([500])
+      expect(harness.pipeline.filterStates()).toEqual(states('half-open'))
+    },
+  ))
+
 it('its answer is the result "shortCircuited"', () =>
   withPipeline(pipeline(FOUR, undefined, ', jumpIf: {shortCircuited: fallback}'), (harness) => {
     ask(harness, '/500', '/500', '/500', '/500')

@@ -4,7 +4,7 @@ import { breakerBytes, CircuitBreaker } from '../../resilience/circuit-breaker.j
 import { isFailure } from '../../resilience/retry.js'
 import { breakerPolicy } from '../breaker-spec.js'
 import type { FilterContext, WrappingFilter } from '../contract.js'
-import { urlPolicies } from '../url-policies.js'
+import { urlPolicies, urlText } from '../url-policies.js'
 import type { Spec } from './kind.js'
 import type { Policy } from './policy-spec.js'
 
@@ -17,6 +17,8 @@ const FILTER_THREW = 500
 
 interface Rule {
   readonly rule: UrlRule
+  /** As the status calls it. */
+  readonly url: string
   readonly policy: Policy
   readonly breaker: CircuitBreaker
 }
@@ -41,7 +43,7 @@ class CircuitBreakerFilter implements WrappingFilter {
         if (state === 'open') context.log.warn('circuit opened', fields)
         else context.log.info('circuit changed', { ...fields, state })
       })
-      return { rule: new UrlRule(url), policy, breaker }
+      return { rule: new UrlRule(url), url: urlText(url), policy, breaker }
     })
   }
 
@@ -64,6 +66,15 @@ class CircuitBreakerFilter implements WrappingFilter {
       this.#record(call, scope, isFailure(call.rule.policy, ex.response.status))
     }
     return UNCHANGED
+  }
+
+  state(): Readonly<Record<string, unknown>> {
+    const urls = this.#rules.map(({ url, policy, breaker }) => ({
+      url,
+      policy: policy.name,
+      state: breaker.state,
+    }))
+    return { urls }
   }
 
   /** What its client gave up, or asked wrongly, says nothing about the inside. */

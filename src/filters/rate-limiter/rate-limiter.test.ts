@@ -30,6 +30,18 @@ it('lets through the limit, answers the rest with 429, and begins anew with the 
     expect(ask(harness, 3)).toEqual([200, 200, 429])
   }))
 
+it('says how much of the limit of each rule is used', () =>
+  withPipeline(limiter(TWO), (harness) => {
+    const used = (usedOfPeriod: number): unknown => ({
+      limiter: { urls: [{ url: '/*', policy: 'p', limitForPeriod: 2, usedOfPeriod }] },
+    })
+    expect(harness.pipeline.filterStates()).toEqual(used(0))
+    ask(harness, 3)
+    expect(harness.pipeline.filterStates()).toEqual(used(2))
+    harness.pass(1_000)
+    expect(harness.pipeline.filterStates()).toEqual(used(0))
+  }))
+
 it('its answer is the result "rateLimited"', () =>
   withPipeline(limiter(TWO, undefined, ', jumpIf: {rateLimited: busy}'), (harness) => {
     expect(ask(harness, 3)).toEqual([200, 200, 503])

@@ -2,7 +2,7 @@ import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import { Sleeper } from '../../http/sleeper.js'
 import { RateLimiter, REFUSED } from '../../resilience/rate-limiter.js'
 import type { Filter, FilterContext } from '../contract.js'
-import { urlPolicies } from '../url-policies.js'
+import { urlPolicies, urlText } from '../url-policies.js'
 import { UrlRuleV2 } from '../value-match.js'
 import type { Spec } from './kind.js'
 import type { SpecV2 } from './kind-v2.js'
@@ -11,6 +11,9 @@ const RATE_LIMITED = 1
 
 interface Rule {
   readonly rule: UrlRuleV2
+  /** As the status calls it, and whose policy it is. */
+  readonly url: string
+  readonly policy: { readonly name: string; readonly limitForPeriod: number }
   readonly limiter: RateLimiter
 }
 
@@ -29,6 +32,8 @@ class RateLimiterFilter implements Filter {
       const limiter = new RateLimiter(limit, context.words(key), context.nodeMs())
       return {
         rule: new UrlRuleV2({ methods: url.methods, url: { empty: false, ...url.url } }),
+        url: urlText(url),
+        policy,
         limiter,
       }
     })
@@ -46,6 +51,17 @@ class RateLimiterFilter implements Filter {
       return SUSPENDED
     }
     return OK
+  }
+
+  state(): Readonly<Record<string, unknown>> {
+    const nowMs = this.#nodeMs()
+    const urls = this.#rules.map(({ url, policy, limiter }) => ({
+      url,
+      policy: policy.name,
+      limitForPeriod: policy.limitForPeriod,
+      usedOfPeriod: limiter.used(nowMs),
+    }))
+    return { urls }
   }
 
   /** The permit it waited for is lost, as in Easegress. */

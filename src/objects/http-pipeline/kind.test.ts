@@ -129,3 +129,27 @@ it('shows the status of its filters, null for those that have none', () => {
     filters: { v: null, p: { mainPool: { stat: { of: 'pipeline/demo/p/mainPool' } } }, f: null },
   })
 })
+
+it('and what goes on in them, of those that say', () => {
+  const httpStat = (): Record<string, unknown> => ({})
+  const filterStates = { v: { state: 'open' }, p: { copies: 1 }, gone: { a: 1 } }
+  const view = { httpStat, listener: null, topPaths: [], failure: '', filterStates }
+  expect(httpPipeline.status(decoded(FILTERS), 'demo', view)).toEqual({
+    filters: { v: { state: 'open' }, p: { mainPool: { stat: {} }, copies: 1 }, f: null },
+  })
+})
+
+it('names the pipelines that its filters lead to', () => {
+  const spec = decoded(`
+filters:
+- {name: v, kind: Validator}
+- {name: b, kind: Bridge, destinations: [one, two]}
+- {name: a, kind: APIAggregator, apiProxies: [{httpProxyName: three}]}
+`)
+  const kinds = ['HTTPPipeline', 'Pipeline']
+  expect(httpPipeline.references?.(spec)).toEqual([
+    { path: ['filters', 1, 'destinations', 0], name: 'one', kinds },
+    { path: ['filters', 1, 'destinations', 1], name: 'two', kinds },
+    { path: ['filters', 2, 'apiProxies', 0, 'httpProxyName'], name: 'three', kinds },
+  ])
+})
