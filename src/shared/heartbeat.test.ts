@@ -29,6 +29,7 @@ it.each<[string, seconds: number, beating: number[], want: number[]]>([
 ])('Watchdog: %s', (_name, seconds, beating, want) => {
   const ward = new Ward()
   for (const worker of [2, 0, 1]) ward.watchdog.watch(worker)
+  ward.pass(1, [0, 1, 2])
   expect(ward.pass(seconds, beating)).toEqual(want)
 })
 
@@ -36,6 +37,7 @@ it('a beat ends the silence; who is not watched may be silent', () => {
   const ward = new Ward()
   ward.watchdog.watch(0)
   ward.watchdog.watch(1)
+  ward.pass(1, [0, 1])
   expect(ward.pass(6, [])).toEqual([0, 1])
   expect(ward.pass(1, [0])).toEqual([1])
   ward.watchdog.unwatch(1)
@@ -43,14 +45,16 @@ it('a beat ends the silence; who is not watched may be silent', () => {
   expect(ward.pass(1, [])).toEqual([0])
 })
 
-it('a new incarnation has 5 s from when it is watched, whatever the old one counted', () => {
+it('a new incarnation has 20 s from when it is watched, whatever the old one counted', () => {
   const ward = new Ward()
   ward.watchdog.watch(0)
-  ward.pass(10, [])
+  ward.pass(10, [0])
   ward.watchdog.watch(0)
   expect(ward.watchdog.check()).toEqual([])
-  expect(ward.pass(4, [])).toEqual([])
+  expect(ward.pass(19, [])).toEqual([])
   expect(ward.pass(1, [])).toEqual([0])
+  expect(ward.pass(1, [0])).toEqual([])
+  expect(ward.pass(5, [])).toEqual([0])
 })
 
 it('a watchdog that was held up itself accuses nobody', () => {

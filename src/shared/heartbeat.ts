@@ -37,16 +37,19 @@ export class Heartbeat {
 
 /** Silence that means the worker's event loop hangs. */
 const SILENCE_MS = 5000
+/** A thread that starts on a busy machine loads its modules for seconds before it can beat. */
+const START_MS = 20_000
 /** Checks further apart than this say that the watcher itself was held up, and prove nothing. */
 const CHECK_GAP_MAX_MS = 2500
 
 interface Watched {
   beats: number
   heardMs: number
+  hasBeaten: boolean
 }
 
 /**
- * Says which worker has been silent for 5 s. Beats are counted, not dated, since clocks of threads
+ * Says which worker has been silent for 5 s, or for 20 s after its start. Beats are counted, not dated, since clocks of threads
  * have different origins. Pure: `check` is called about once a second.
  */
 export class Watchdog {
@@ -61,9 +64,10 @@ export class Watchdog {
     this.#checkedMs = clock.monotonicMs()
   }
 
-  /** From now on `worker` has to beat; counts from here, so its start may take up to 5 s. */
+  /** From now on `worker` has to beat; its first beat may take longer. */
   watch(worker: number): void {
-    this.#watched.set(worker, { beats: this.#beats(worker), heardMs: this.#clock.monotonicMs() })
+    const heardMs = this.#clock.monotonicMs()
+    this.#watched.set(worker, { beats: this.#beats(worker), heardMs, hasBeaten: false })
   }
 
   /** `worker` has ended, or is about to. */
@@ -76,7 +80,7 @@ export class Watchdog {
     return Atomics.load(this.#words, worker * WORDS_PER_WORKER + LATE_MS)
   }
 
-  /** The workers that have not beaten for 5 s, in ascending order. */
+  /** The workers that have been silent for too long, in ascending order. */
   check(): number[] {
     const nowMs = this.#clock.monotonicMs()
     const heldUp = nowMs - this.#checkedMs > CHECK_GAP_MAX_MS
@@ -84,10 +88,12 @@ export class Watchdog {
     const silent: number[] = []
     for (const [worker, watched] of this.#watched) {
       const beats = this.#beats(worker)
+      const limitMs = watched.hasBeaten ? SILENCE_MS : START_MS
       if (beats !== watched.beats || heldUp) {
+        watched.hasBeaten ||= beats !== watched.beats
         watched.beats = beats
         watched.heardMs = nowMs
-      } else if (nowMs - watched.heardMs >= SILENCE_MS) silent.push(worker)
+      } else if (nowMs - watched.heardMs >= limitMs) silent.push(worker)
     }
     return silent.sort((a, b) => a - b)
   }
