@@ -18,13 +18,16 @@ const TOKEN = /^[\x21-\x7e]+$/
 /** Asks a server whether tokens are valid (RFC 7662), over connections that are kept. */
 export class Introspector implements TokenJudge {
   readonly clock: Clock
+  /** Status for tokens that are not active. */
+  readonly refusal: number
   readonly #service: Service
   readonly #headers: readonly string[]
   readonly #formEnd: string
   readonly #cache: VerdictCache | null
 
-  constructor(spec: IntrospectSpec, context: FilterContext, clock: Clock) {
+  constructor(spec: IntrospectSpec, context: FilterContext, clock: Clock, refusal: number) {
     this.clock = clock
+    this.refusal = refusal
     const limits = { timeoutMs: spec.timeout, bytesMax: ANSWER_BYTES_MAX }
     const { upstream, timers } = context
     this.#service = new Service(upstream, timers, spec.endPoint, !spec.insecureTls, limits)
@@ -42,7 +45,7 @@ export class Introspector implements TokenJudge {
 
   judge(ex: Exchange, token: string): number {
     if (token.length > TOKEN_CHARS_MAX || !TOKEN.test(token)) {
-      ex.respond(403)
+      ex.respond(this.refusal)
       return INVALID
     }
     const known = this.#cache?.get(token, this.clock.wallMs()) ?? null
@@ -99,7 +102,7 @@ class Introspection implements Cancellable {
   }
 
   #refuse(): void {
-    this.#ex.respond(403)
+    this.#ex.respond(this.#owner.refusal)
     this.#ex.resume(this.#ticket, INVALID)
   }
 }

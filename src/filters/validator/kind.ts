@@ -24,11 +24,13 @@ const value = checked(
       : [{ path: [], message: 'expected values or regexp', hint: 'say what the header must be' }],
 )
 
+export const headerRules = map(value, {
+  doc: 'Headers that must be there, each with a value that is listed or matches.',
+  default: {},
+})
+
 const spec = object({
-  headers: map(value, {
-    doc: 'Headers that must be there, each with a value that is listed or matches.',
-    default: {},
-  }),
+  headers: headerRules,
   jwt,
   signature,
   oauth2,

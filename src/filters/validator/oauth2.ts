@@ -13,20 +13,22 @@ import { NO_KEYS, PENDING, type TokenVerifier } from './token-verifier.js'
 /** An OAuth 2 token that has to be there and valid; the back end is told whose it is. */
 export class OAuth2Check {
   readonly #judge: TokenJudge
+  readonly #refusal: number
 
-  constructor(spec: OAuth2Spec, context: FilterContext, clock: Clock) {
+  /** `refusal`: status for tokens that are not valid. */
+  constructor(spec: OAuth2Spec, context: FilterContext, clock: Clock, refusal: number) {
+    this.#refusal = refusal
     if (spec.tokenIntrospect !== undefined) {
-      this.#judge = new Introspector(spec.tokenIntrospect, context, clock)
+      this.#judge = new Introspector(spec.tokenIntrospect, context, clock, refusal)
     } else if (spec.jwt !== undefined) {
-      this.#judge = new SelfEncoded(createTokenVerifier(spec.jwt, context), clock)
+      this.#judge = new SelfEncoded(createTokenVerifier(spec.jwt, context), clock, refusal)
     } else throw new TypeError('the kind has checked that one of the two is there')
   }
 
   check(ex: Exchange): number {
     const token = bearerToken(ex.request.headers)
     if (token !== null) return this.#judge.judge(ex, token)
-    ex.respond(403)
-    return INVALID
+    return refuse(ex, this.#refusal)
   }
 
   retire(): void {
@@ -37,9 +39,11 @@ export class OAuth2Check {
 class SelfEncoded implements TokenJudge {
   readonly #verifier: TokenVerifier
   readonly #clock: Clock
+  readonly #refusal: number
 
-  constructor(verifier: TokenVerifier, clock: Clock) {
+  constructor(verifier: TokenVerifier, clock: Clock, refusal: number) {
     this.#verifier = verifier
+    this.#refusal = refusal
     this.#clock = clock
   }
 
@@ -60,12 +64,12 @@ class SelfEncoded implements TokenJudge {
     const claims = this.#verifier.verify(token, this.#clock.wallMs())
     if (claims === PENDING) return null
     if (claims === NO_KEYS) return refuse(ex, 503)
-    if (claims === null) return refuse(ex, 403)
+    if (claims === null) return refuse(ex, this.#refusal)
     const { sub, scope } = claims
     // As in Easegress, claims that are no text are not handed on.
     const userId = typeof sub === 'string' ? sub : ''
     const scopes = typeof scope === 'string' ? scope : ''
-    return setIdentity(ex.request.headers, userId, scopes) ? OK : refuse(ex, 403)
+    return setIdentity(ex.request.headers, userId, scopes) ? OK : refuse(ex, this.#refusal)
   }
 }
 

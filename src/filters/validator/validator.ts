@@ -1,10 +1,12 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import { type Clock, systemTime } from '../../lib/clock.js'
 import type { Filter, FilterContext, Forecast } from '../contract.js'
+import { type BasicAuthCheck, removeUser } from './basic-auth.js'
 import { HeaderRule } from './headers.js'
 import { removeIdentity } from './identity.js'
 import { JwtCheck } from './jwt.js'
 import type { Spec } from './kind.js'
+import type { SpecV2 } from './kind-v2.js'
 import { OAuth2Check } from './oauth2.js'
 import { PendingKeys } from './pending.js'
 import { SignatureCheck } from './signature.js'
@@ -14,21 +16,35 @@ import { NO_KEYS, PENDING } from './token-verifier.js'
 /** In place of a status: it cannot be said before keys are here. */
 const LATER = -1
 
-class Validator implements Filter {
+/** What is different in v2. */
+interface Dialect {
+  /** Status of all refusals but those by headers. */
+  readonly refusal: number
+  readonly basic: BasicAuthCheck | null
+}
+
+const V1: Dialect = { refusal: 403, basic: null }
+
+export class Validator implements Filter {
+  readonly #dialect: Dialect
   readonly #headers: readonly HeaderRule[]
   readonly #jwt: JwtCheck | null
   readonly #signature: SignatureCheck | null
   readonly #oauth2: OAuth2Check | null
   readonly #clock: Clock
 
-  constructor(spec: Spec, context: FilterContext, clock: Clock) {
+  constructor(spec: Spec | SpecV2, context: FilterContext, clock: Clock, dialect: Dialect = V1) {
     this.#clock = clock
+    this.#dialect = dialect
     this.#headers = Object.entries(spec.headers).map(
       ([name, { values, regexp }]) => new HeaderRule(name, values, regexp),
     )
     this.#jwt = spec.jwt === undefined ? null : new JwtCheck(spec.jwt, context)
     this.#signature = spec.signature === undefined ? null : new SignatureCheck(spec.signature)
-    this.#oauth2 = spec.oauth2 === undefined ? null : new OAuth2Check(spec.oauth2, context, clock)
+    this.#oauth2 =
+      spec.oauth2 === undefined
+        ? null
+        : new OAuth2Check(spec.oauth2, context, clock, dialect.refusal)
   }
 
   /** Asked where bodies are signed: none is held for a request that is to be refused anyway. */
@@ -42,6 +58,7 @@ class Validator implements Filter {
   handle(ex: Exchange): number {
     // Whatever follows: also behind a check that failed, if the flow goes on there.
     if (this.#oauth2 !== null) removeIdentity(ex.request.headers)
+    if (this.#dialect.basic !== null) removeUser(ex.request.headers)
     const nowMs = this.#clock.wallMs()
     const status = this.#failureBeforeBody(ex, nowMs)
     if (status !== LATER) return this.#goOn(ex, status, nowMs)
@@ -53,13 +70,15 @@ class Validator implements Filter {
   explain(ex: Exchange): Forecast | null {
     const nowMs = this.#clock.wallMs()
     const status = this.#failureBeforeBody(ex, nowMs)
-    if (status === LATER || (status === 0 && this.#oauth2 !== null)) return null
+    const asks = this.#oauth2 !== null || this.#dialect.basic !== null
+    if (status === LATER || (status === 0 && asks)) return null
     return { code: this.#goOn(ex, status, nowMs), detail: {} }
   }
 
   retire(): void {
     this.#jwt?.verifier.retire()
     this.#oauth2?.retire()
+    this.#dialect.basic?.retire()
   }
 
   /** Once more, with what could be had of keys. */
@@ -72,8 +91,9 @@ class Validator implements Filter {
   /** With the status of the first check that failed, 0 when none did so far. */
   #goOn(ex: Exchange, failure: number, nowMs: number): number {
     const isSigned = this.#signature === null || failure !== 0 || this.#signature.allows(ex, nowMs)
-    const status = isSigned ? failure : 403
-    if (status === 0) return this.#oauth2 === null ? OK : this.#oauth2.check(ex)
+    const { refusal, basic } = this.#dialect
+    const status = isSigned ? failure : refusal
+    if (status === 0) return (this.#oauth2 ?? basic)?.check(ex) ?? OK
     ex.respond(status)
     return INVALID
   }
@@ -81,7 +101,7 @@ class Validator implements Filter {
   #failureBeforeBody(ex: Exchange, nowMs: number): number {
     for (const rule of this.#headers) if (!rule.allows(ex)) return 400
     const verdict = this.#jwt === null ? NOT_ASKED : this.#jwt.judge(ex, nowMs)
-    if (verdict === null) return 403
+    if (verdict === null) return this.#dialect.refusal
     if (verdict === PENDING) return LATER
     return verdict === NO_KEYS ? 503 : 0
   }

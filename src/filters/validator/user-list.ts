@@ -1,0 +1,133 @@
+import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs'
+import type { Clock } from '../../lib/clock.js'
+import { parseJsonObject } from '../../lib/json-object.js'
+import type { CustomDataView } from '../../shared/contract.js'
+import type { Logger } from '../../telemetry/log.js'
+import type { CredentialJudge } from './basic-auth.js'
+import { Passwords, type SlowChecker } from './passwords.js'
+
+/** Names to what their passwords are kept as. */
+export interface UserList {
+  /** Null: there is no such user. */
+  passwordOf(user: string): string | null
+  /** Of any user: what an unknown one is compared with, so that it takes as long. */
+  anyPassword(): string | null
+  close(): void
+}
+
+/** Users of a list. */
+export class ListedUsers implements CredentialJudge {
+  readonly #list: UserList
+  readonly #passwords: Passwords
+  readonly #checker: SlowChecker
+  readonly #clock: Clock
+
+  constructor(list: UserList, checker: SlowChecker, clock: Clock) {
+    this.#list = list
+    this.#checker = checker
+    this.#passwords = new Passwords(checker.check)
+    this.#clock = clock
+  }
+
+  verify(user: string, password: string): boolean | Promise<boolean> {
+    const nowMs = this.#clock.wallMs()
+    const kept = this.#list.passwordOf(user)
+    if (kept !== null) return this.#passwords.verify(kept, password, nowMs)
+    const other = this.#list.anyPassword()
+    if (other === null) return false
+    const verdict = this.#passwords.verify(other, password, nowMs)
+    return typeof verdict === 'boolean' ? false : verdict.then(() => false)
+  }
+
+  retire(): void {
+    this.#list.close()
+    this.#checker.close()
+  }
+}
+
+const FILE_BYTES_MAX = 4 * 1024 * 1024
+/** How often the file is looked at. */
+const LOOK_MS = 2_000
+
+/** Users of a file as `htpasswd` writes it: a name, a colon and a password for each line. */
+export class UserFile implements UserList {
+  readonly #path: string
+  readonly #log: Logger
+  readonly #listener: (now: Stats, before: Stats) => void
+  #users: ReadonlyMap<string, string> = new Map()
+
+  constructor(path: string, log: Logger, lookMs = LOOK_MS) {
+    this.#path = path
+    this.#log = log
+    this.#load()
+    this.#listener = () => this.#load()
+    watchFile(path, { interval: lookMs, persistent: false }, this.#listener)
+  }
+
+  passwordOf(user: string): string | null {
+    return this.#users.get(user) ?? null
+  }
+
+  anyPassword(): string | null {
+    for (const kept of this.#users.values()) return kept
+    return null
+  }
+
+  close(): void {
+    unwatchFile(this.#path, this.#listener)
+  }
+
+  /** While it cannot be read, those whom it had last are let in. */
+  #load(): void {
+    try {
+      const { size } = statSync(this.#path)
+      if (size > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`)
+      this.#users = parseUsers(readFileSync(this.#path, 'utf8'))
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown.message : String(thrown)
+      this.#log.warn('users cannot be read', { file: this.#path, error })
+    }
+  }
+}
+
+/** Empty lines and those that begin with `#` say nothing; of two of one name the first counts. */
+export function parseUsers(text: string): Map<string, string> {
+  const users = new Map<string, string>()
+  for (const line of text.split(/\r?\n/)) {
+    const colon = line.indexOf(':')
+    if (colon < 1 || line.startsWith('#')) continue
+    const name = line.slice(0, colon)
+    const kept = line.slice(colon + 1).trimEnd()
+    if (kept !== '' && !users.has(name)) users.set(name, kept)
+  }
+  return users
+}
+
+/** Users as custom data of the cluster: an item for each, by name. */
+export class StoredUsers implements UserList {
+  readonly #data: CustomDataView
+  #version = -1
+  #seen = ''
+
+  constructor(data: CustomDataView) {
+    this.#data = data
+  }
+
+  passwordOf(user: string): string | null {
+    const json = this.#data.get(user)
+    if (json === undefined) return null
+    const { key = user, username = key, password } = parseJsonObject(Buffer.from(json)) ?? {}
+    if (username !== user || typeof password !== 'string' || password === '') return null
+    this.#seen = password
+    this.#version = this.#data.version
+    return password
+  }
+
+  anyPassword(): string | null {
+    return this.#version === this.#data.version && this.#seen !== '' ? this.#seen : null
+  }
+
+  close(): void {
+    // The data are the worker's.
+  }
+}
