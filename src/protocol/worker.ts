@@ -66,15 +66,6 @@ export interface GetFilterStates extends Asks<FilterStates | null> {
 /** By name of the filter. The same in every worker, as what they hold holds for the node. */
 export type FilterStates = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
-/** What goes on in the filters of a pipeline now, by name; null when it has none that say. */
-export interface GetFilterStates extends Asks<FilterStates | null> {
-  readonly type: 'get-filter-states'
-  readonly pipeline: string
-}
-
-/** By name of the filter. The same in every worker, as what they hold holds for the node. */
-export type FilterStates = Readonly<Record<string, Readonly<Record<string, unknown>>>>
-
 /** A request that is not sent: what would become of it? */
 export interface ExplainedRequest {
   readonly method: string
@@ -150,7 +141,6 @@ export type CoordinatorToWorker =
   | DataPart
   | ExplainRequest
   | GetTopPaths
-  | GetFilterStates
   | GetFilterStates
 
 /** State of a server's listen socket in one worker. */
