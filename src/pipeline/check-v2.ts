@@ -1,5 +1,5 @@
 import type { FilterKind } from '../filters/contract.js'
-import { policiesOf } from '../filters/policies/kinds.js'
+import { policiesOf } from '../filters/policies.js'
 import { suggest } from '../lib/suggest.js'
 import type { SpecProblem } from '../spec/schema.js'
 import { END_LABEL, type FlowSpecV2, labelOf, type PipelineSpecV2 } from './compile-v2.js'

@@ -1,5 +1,5 @@
 import type { Filter, WrappingFilter } from '../filters/contract.js'
-import { type PolicySpec, policiesOf } from '../filters/policies/kinds.js'
+import { type PolicySpec, policiesOf } from '../filters/policies.js'
 import { namespaceIndex } from '../http/namespaces.js'
 import { Template } from '../http/template.js'
 import type { Logger } from '../telemetry/log.js'

@@ -5,7 +5,7 @@ import type {
   FilterModule,
   WrappingFilter,
 } from '../filters/contract.js'
-import { NO_POLICIES } from '../filters/policies/kinds.js'
+import { NO_POLICIES } from '../filters/policies.js'
 import { DEFAULT } from '../http/namespaces.js'
 import type { Logger } from '../telemetry/log.js'
 import { END, type Node, Pipeline, STOP } from './pipeline.js'
