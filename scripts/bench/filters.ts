@@ -20,6 +20,9 @@ const ROUNDS = 15
 const SLICE_SECONDS = 0.25
 const WARM_UP_SECONDS = 1
 const EMPTY = 'empty'
+/** A pipeline of v2 has to make an answer, so there it is one that does nothing else. */
+const EMPTY_V2 = 'empty, v2'
+const ANSWER = { name: 'answer', kind: 'Mock', rules: [{ code: 200 }] }
 /** Issue 5: a usual pipeline beside Proxy alone. */
 const PROXY = 'Proxy alone'
 const USUAL = 'Validator, RequestAdaptor, Proxy'
@@ -43,12 +46,13 @@ export function kindsWithout(fragments: readonly Fragment[]): string[] {
 
 /** The pipeline of a fragment: the filter as often as it asks for, and nothing else. */
 export function fragmentPipeline(fragment: Fragment, name: string, port: number): GatewayObject {
+  const { dialect, copies, jumpIf } = fragment
   const filter = withOrigin(fragment.filter, port)
-  return pipelineObject(
-    fragment.dialect,
-    name,
-    Array.from({ length: fragment.copies }, () => filter),
-  )
+  const filters = Array.from({ length: copies }, () => filter)
+  if (dialect === 'v1') return pipelineObject(dialect, name, filters)
+  const pipeline = pipelineObject(dialect, name, [...filters, ANSWER])
+  const flow = filters.map((_, i) => ({ filter: `filter-${i + 1}`, jumpIf }))
+  return { ...pipeline, flow: [...flow, { filter: ANSWER.name }] }
 }
 
 const pathOf = (number: number): string => `/case-${number}`
@@ -66,9 +70,10 @@ function casesOf(fragments: readonly Fragment[], site: Site): Case[] {
     plain(EMPTY, []),
     plain(PROXY, [proxy]),
     plain(USUAL, [validator, adaptor, proxy]),
+    plain(EMPTY_V2, [ANSWER]),
   ].map(({ name, filters }, i) => ({
     name,
-    pipeline: pipelineObject('v1', `case-${i}`, filters),
+    pipeline: pipelineObject(name === EMPTY_V2 ? 'v2' : 'v1', `case-${i}`, filters),
     entry: { path: pathOf(i), headers: { 'X-User': 'bench' } },
   }))
   const measured = fragments.map((fragment, i) => {
@@ -113,8 +118,9 @@ export function costTable(fragments: readonly Fragment[], series: readonly Serie
   }
 }
 
-function costOf({ name, copies }: Fragment, series: readonly Series[]) {
-  const base = series.find((each) => each.name === EMPTY)
+function costOf({ name, copies, dialect }: Fragment, series: readonly Series[]) {
+  const empty = dialect === 'v1' ? EMPTY : EMPTY_V2
+  const base = series.find((each) => each.name === empty)
   const ours = series.find((each) => each.name === name)
   if (base === undefined || ours === undefined) return null
   const { median, low, high } = pairedDifference(

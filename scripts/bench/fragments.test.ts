@@ -27,6 +27,7 @@ it('a file that says little gets the defaults', () => {
     kind: 'Mock',
     summary: '',
     dialect: 'v1',
+    jumpIf: {},
     copies: 8,
     microsMax: null,
     request: { method: 'GET', headers: {}, body: '' },

@@ -11,6 +11,8 @@ export interface Fragment {
   readonly summary: string
   /** Of the pipeline that holds it. */
   readonly dialect: 'v1' | 'v2'
+  /** Where the flow goes on after a result; `answer` is the end of a pipeline of v2. */
+  readonly jumpIf: Readonly<Record<string, string>>
   /** It stands so often in the pipeline, and its cost is divided by that: small costs show. */
   readonly copies: number
   /** The bar in microseconds, or null. */
@@ -33,6 +35,7 @@ const ORIGIN = 'http://origin'
 interface Written {
   readonly summary?: string
   readonly dialect?: string
+  readonly jumpIf?: Readonly<Record<string, string>>
   readonly copies?: number
   readonly microsMax?: number
   readonly request?: Partial<FragmentRequest>
@@ -51,6 +54,7 @@ export function readFragment(name: string, text: string): Fragment {
     kind,
     summary: written.summary ?? '',
     dialect: written.dialect === 'v2' ? 'v2' : 'v1',
+    jumpIf: written.jumpIf ?? {},
     copies: written.copies ?? COPIES_DEFAULT,
     microsMax: written.microsMax ?? null,
     request: { method: 'GET', headers: {}, body: '', ...written.request },

@@ -11,6 +11,7 @@ import { interleave, load as loadSide, type Rounds, type Side } from '../rounds.
 import { figuresOf, perSecond, type Sample, type Series, sampleOf } from '../sample.js'
 import { PLAIN_SITE, type Site } from '../site.js'
 import { pairedRatio } from '../statistics.js'
+import { ANY_CORES } from '../tools.js'
 import { endSides, origin, type Scenario, secondsOf, warmUp } from './scenario.js'
 
 const BYTES = 64
@@ -90,7 +91,9 @@ export const changes: Scenario = {
   name: 'changes',
   title: `GET, proxied, 64-byte answer, while ${CHANGES_PER_SECOND} changes a second are applied`,
   plannedSeconds: (bench) => secondsOf(plan(bench), 2) + bench.effort.warmUpSeconds + 2,
-  async run(bench): Promise<ScenarioResult> {
+  async run(given): Promise<ScenarioResult> {
+    // Changes are prepared by other threads than those that carry traffic: they may have their core.
+    const bench: Bench = { ...given, place: { ...given.place, cores: ANY_CORES } }
     const backEnd = await origin(bench, [`bytes=${BYTES}`])
     const { connections, place } = bench
     const site = { ...PLAIN_SITE, connections, backEnds: backEnd.ports }

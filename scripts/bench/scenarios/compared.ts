@@ -58,7 +58,9 @@ export function compared(scenario: ComparedScenario): Scenario {
       const sides = allPeers(bench).length
       const opens = (scenario.rates ?? sharesOf(bench)).length
       const closed = scenario.openOnly === true ? 0 : secondsOf(plan(bench), sides)
-      return closed + sides * bench.effort.warmUpSeconds + opens * secondsOf(rounds(bench), sides)
+      return (
+        closed + (sides / 2) * bench.effort.warmUpSeconds + opens * secondsOf(rounds(bench), sides)
+      )
     },
     run: (bench) => run(bench, scenario, plan(bench)),
   }
