@@ -36,31 +36,27 @@ export const isWildcard = (name: string): boolean => name.startsWith('_ ')
 
 /** Calls `visit` for each variable of a term, but for those in bodies inside it. */
 export function eachVariable(term: Term, visit: (name: string) => void): void {
+  if (term.type === 'variable') visit(term.name)
+  else if (term.type !== 'collect') for (const part of partsOf(term)) eachVariable(part, visit)
+}
+
+/** The terms that a term is made of. */
+function partsOf(term: Term): readonly Term[] {
   switch (term.type) {
     case 'value':
-      return
     case 'variable':
-      visit(term.name)
-      return
+      return []
     case 'ref':
-      eachVariable(term.head, visit)
-      for (const part of term.path) eachVariable(part, visit)
-      return
+      return [term.head, ...term.path]
     case 'array':
     case 'set':
-      for (const item of term.items) eachVariable(item, visit)
-      return
+      return term.items
     case 'object':
-      for (const [key, value] of term.entries) {
-        eachVariable(key, visit)
-        eachVariable(value, visit)
-      }
-      return
+      return term.entries.flat()
     case 'call':
-      for (const arg of term.args) eachVariable(arg, visit)
-      return
+      return term.args
     case 'collect':
-      return
+      return term.key === null ? [term.item] : [term.key, term.item]
   }
 }
 
@@ -146,29 +142,6 @@ type Collect = Extract<Term, { type: 'collect' }>
 
 /** Calls `visit` for the outermost comprehensions of a term. */
 export function eachCollect(term: Term, visit: (collect: Collect) => void): void {
-  switch (term.type) {
-    case 'collect':
-      visit(term)
-      return
-    case 'ref':
-      eachCollect(term.head, visit)
-      for (const part of term.path) eachCollect(part, visit)
-      return
-    case 'array':
-    case 'set':
-      for (const item of term.items) eachCollect(item, visit)
-      return
-    case 'object':
-      for (const [key, value] of term.entries) {
-        eachCollect(key, visit)
-        eachCollect(value, visit)
-      }
-      return
-    case 'call':
-      for (const arg of term.args) eachCollect(arg, visit)
-      return
-    case 'value':
-    case 'variable':
-      return
-  }
+  if (term.type === 'collect') visit(term)
+  else for (const part of partsOf(term)) eachCollect(part, visit)
 }
