@@ -120,12 +120,16 @@ export class Pipeline implements Engine, Flow {
 
   /** Runs `ex` from the first node. Never throws. */
   start(ex: Exchange): void {
-    this.#pins += 1
+    this.#pin()
     ex.engine = this
     ex.pc = 0
     if (this.#startsEmpty) ex.response.status = 0
-    if (this.#parts !== null) for (const part of this.#parts) part.#pins += 1
     this.#guarded(ex, this.#first)
+  }
+
+  #pin(): void {
+    this.#pins += 1
+    if (this.#parts !== null) for (const part of this.#parts) part.#pins += 1
   }
 
   /**
@@ -152,9 +156,9 @@ export class Pipeline implements Engine, Flow {
    * the result; when the exchange itself comes to an end in here, it does not. Never throws.
    */
   call(ex: Exchange): void {
-    this.#pins += 1
+    this.#pin()
     const frame = ex.enterFlow(this)
-    this.#guarded(ex, this.nodes.length === 0 ? END : 0)
+    this.#guarded(ex, this.#first)
     frame.isCalling = false
     // Ended at once: the loop of the caller, which is on the stack, goes on.
     if (ex.engine === frame.engine && ex.outer === frame.outer && ex.state === RUNNING) {
