@@ -136,10 +136,15 @@ export class Gateway {
     return Object.values(members)[0] as Record<string, unknown>
   }
 
-  egctl(args: readonly string[], stdin = ''): Promise<CommandResult> {
+  egctl(
+    args: readonly string[],
+    stdin = '',
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<CommandResult> {
     return run(process.execPath, [EGCTL, ...args], {
       stdin,
-      env: { EGCTL_SERVER: `127.0.0.1:${this.apiPort}` },
+      // Whatever ~/.egctlrc the person has who runs the tests.
+      env: { EGCTL_SERVER: `127.0.0.1:${this.apiPort}`, HOME: this.home, ...env },
     })
   }
 
