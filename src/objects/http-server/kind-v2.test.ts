@@ -140,21 +140,3 @@ it('needs the memory of its own pools', () => {
     stats: ['server/edge', 'pipeline/GENERATED-edge-0-1/proxy/mainPool'],
   })
 })
-
-it('shows statistics as v2 does, not one level deeper', () => {
-  const spec = decoded('rules: []')
-  const view = {
-    httpStat: (of: string) => ({ of }),
-    listener: { state: 'failed' as const, error: 'taken' },
-    topPaths: [{ path: '/a', status: { count: 1 } }],
-    failure: '',
-  }
-  expect(httpServer.status(spec, 'edge', view as never)).toEqual({
-    name: 'edge',
-    health: 'taken',
-    state: 'failed',
-    error: 'taken',
-    of: 'server/edge',
-    topN: [{ path: '/a', count: 1 }],
-  })
-})

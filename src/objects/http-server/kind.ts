@@ -15,12 +15,7 @@ import {
   type SpecProblem,
   string,
 } from '../../spec/schema.js'
-import {
-  defineObjectKind,
-  type ObjectReference,
-  type SharedKeys,
-  type StatusView,
-} from '../contract.js'
+import { defineObjectKind, type ObjectReference, type SharedKeys } from '../contract.js'
 import { filterKeys } from '../filter-keys.js'
 import { ipFilter, rootedPath } from './ip-filter-spec.js'
 import { connectionsKey, statsKey } from './keys.js'
@@ -145,28 +140,21 @@ export const httpServer = defineObjectKind<Spec>({
     const own = { words: [], caps: [connectionsKey(server.port)], stats: [statsKey(name)] }
     return isV2(server) ? withPools(own, server, name) : own
   },
-  status: (server, name, view) => {
+  status: (_server, name, view) => {
+    const state = view.listener?.state ?? 'nil'
     const error = view.listener?.error || view.failure
-    const own = {
+    return {
       health: error,
-      state: view.listener?.state ?? 'nil',
+      state,
       ...(error === '' ? {} : { error }),
+      status: view.httpStat(statsKey(name)),
+      topN: view.topPaths,
     }
-    const statistics = view.httpStat(statsKey(name))
-    // v2 has the members of statistics where v1 has them one level deeper.
-    return isV2(server)
-      ? { name, ...own, ...statistics, topN: view.topPaths.map(flattened) }
-      : { ...own, status: statistics, topN: view.topPaths }
   },
   load: async (server) =>
     isV2(server)
       ? (await import('./http-server-v2.js')).moduleFor(server)
       : (await import('./http-server.js')).httpServerModule,
-})
-
-const flattened = ({ path, status }: StatusView['topPaths'][number]) => ({
-  path,
-  ...(status as Readonly<Record<string, unknown>>),
 })
 
 function referencesV1(server: SpecV1): ObjectReference[] {
