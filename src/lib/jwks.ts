@@ -70,15 +70,26 @@ export class JwksVerifier {
   }
 }
 
+export interface TokenHeader {
+  readonly alg: string
+  readonly kid: string | undefined
+}
+
+/** The header read last, still encoded, and what it says: most tokens of a server share one. */
+let lastEncoded = ''
+let lastHeader: TokenHeader | null = null
+
 /** What a token says of itself, unproven; null when it is no token. */
-export function tokenHeader(
-  token: string,
-): { readonly alg: string; readonly kid: string | undefined } | null {
+export function tokenHeader(token: string): TokenHeader | null {
   if (token.length > TOKEN_CHARS_MAX) return null
-  const bytes = decodeBase64url(token.slice(0, Math.max(0, token.indexOf('.'))))
+  const encoded = token.slice(0, Math.max(0, token.indexOf('.')))
+  if (encoded === lastEncoded) return lastHeader
+  const bytes = decodeBase64url(encoded)
   const { alg, kid } = (bytes === null ? null : parseJsonObject(bytes)) ?? {}
-  if (typeof alg !== 'string') return null
-  return { alg, kid: typeof kid === 'string' ? kid : undefined }
+  lastHeader =
+    typeof alg === 'string' ? { alg, kid: typeof kid === 'string' ? kid : undefined } : null
+  lastEncoded = encoded
+  return lastHeader
 }
 
 function publicJwk(key: unknown): PublicJwk | null {
