@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import type { CliIo } from './io.js'
-import { MEMBER, readResources } from './resources.js'
+import { DATA, DATA_KIND, MEMBER, readResources } from './resources.js'
 import { openSession } from './session.js'
 import { column, table } from './table.js'
 
@@ -49,6 +49,8 @@ export function apis(io: CliIo): Command {
     })
 }
 
+const DATA_ACTIONS = 'create,apply,delete,get,describe'
+
 /** `egctl api-resources`: what `get`, `describe`, `delete` and `edit` know. */
 export function apiResources(io: CliIo): Command {
   return new Command('api-resources')
@@ -60,7 +62,11 @@ export function apiResources(io: CliIo): Command {
         action: 'create,apply,delete,get,describe,edit',
       }))
       const member = { ...MEMBER, category: '', kind: 'Member', action: 'delete,get,describe' }
-      const rows = [...resources, member].map((row) => ({
+      const data = [
+        { ...DATA_KIND, category: '', kind: 'CustomDataKind', action: DATA_ACTIONS },
+        { ...DATA, category: '', kind: 'CustomData', action: DATA_ACTIONS },
+      ]
+      const rows = [...resources, ...data, member].map((row) => ({
         ...row,
         aliases: row.aliases.join(','),
       }))

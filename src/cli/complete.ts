@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Api } from './client.js'
 import { CliError, type CliIo } from './io.js'
 import { bareProgram, FAMILIES, valuedFlags } from './program.js'
-import { MEMBER } from './resources.js'
+import { DATA, DATA_KIND, MEMBER } from './resources.js'
 import { clientOf } from './session.js'
 import type { TargetOptions } from './target.js'
 import { commandNamed, namesOf, nextWord } from './words.js'
@@ -92,7 +92,8 @@ async function commandOf(
 /** What may stand behind `egctl get`. */
 async function resourceWords(before: readonly string[], io: CliIo): Promise<readonly string[]> {
   const resources = await listAt('/object-api-resources', 'v2', before, io)
-  return ['all', 'member', ...resources.map(({ Name }) => String(Name))]
+  const others = ['all', MEMBER.name, DATA_KIND.name, DATA.name]
+  return [...others, ...resources.map(({ Name }) => String(Name))]
 }
 
 async function namesOfResource(
@@ -101,11 +102,18 @@ async function namesOfResource(
   io: CliIo,
 ): Promise<readonly string[]> {
   if (MEMBERS.has(resource)) return namesAt('/status/members', before, io)
+  if (DATA_WORDS.has(resource)) {
+    return (await listAt('/customdatakinds', 'v2', before, io)).map(({ name }) => String(name))
+  }
   const query = resource === 'all' ? '' : `?kind=${encodeURIComponent(resource)}`
   const objects = await listAt(`/objects${query}`, 'v2', before, io)
   return objects.map(({ name }) => String(name))
 }
 
+/** Both begin with the name of a kind. */
+const DATA_WORDS: ReadonlySet<string> = new Set(
+  [DATA, DATA_KIND].flatMap(({ name, aliases }) => [name, ...aliases]),
+)
 const MEMBERS: ReadonlySet<string> = new Set([MEMBER.name, ...MEMBER.aliases])
 
 /** Names that the server knows, of objects or of members. */

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { httpProxy } from './create-http-proxy.js'
+import { isCustomData, writeData } from './custom-data.js'
 import { readObjects } from './documents.js'
 import { CliError, type CliIo } from './io.js'
 import { openSession } from './session.js'
@@ -42,7 +43,14 @@ function writing(io: CliIo, command: Command, verb: 'create' | 'apply'): Command
       const session = openSession(io, self)
       const documents = await readObjects(io, options.file, verb === 'apply')
       const how = verb === 'apply' ? APPLY : CREATE
-      await writeObjects(session, { ...how, done: told(io) }, documents, options.dryRun === true)
+      const objects = documents.filter((document) => !isCustomData(document))
+      const data = documents.filter(isCustomData)
+      if (data.length > 0 && options.dryRun === true) {
+        throw new CliError('--dry-run: custom data cannot be tried')
+      }
+      // First, since objects may want it.
+      await writeData(io, session, data, verb)
+      await writeObjects(session, { ...how, done: told(io) }, objects, options.dryRun === true)
     })
 }
 

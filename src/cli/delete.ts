@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { deleteData, deleteDataKinds } from './custom-data.js'
 import { readObjects } from './documents.js'
 import { CliError, type CliIo } from './io.js'
 import { readObjectsOf, resourceOf, type ShownObject } from './resources.js'
@@ -44,8 +45,10 @@ async function deleteNamed(
   names: readonly string[],
   isAll: boolean,
 ): Promise<void> {
-  if (isAll === names.length > 0) throw new CliError('expected names, or --all')
   const asked = await resourceOf(session, word)
+  if (asked.type === 'data') return await deleteData(io, session, names, isAll)
+  if (isAll === names.length > 0) throw new CliError('expected names, or --all')
+  if (asked.type === 'data-kind') return await deleteDataKinds(io, session, names, isAll)
   if (asked.type === 'member') {
     if (isAll) throw new CliError('members are purged by name')
     for (const name of names) {

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { showData, showDataKinds } from './custom-data.js'
 import { NAMESPACE_OPTIONS, namespaceQuery, readMembers } from './get.js'
 import { type CliIo, printable } from './io.js'
 import { readObjectsOf, resourceOf, type ShownObject } from './resources.js'
@@ -32,6 +33,8 @@ export function describe(io: CliIo): Command {
     .action(async (word: string, names: string[], options: DescribeOptions, command: Command) => {
       const session = openSession(io, command, 'table')
       const asked = await resourceOf(session, word)
+      if (asked.type === 'data-kind') return await showDataKinds(io, session, names)
+      if (asked.type === 'data') return await showData(session, names)
       const described =
         asked.type === 'member'
           ? (await readMembers(session, names)).map(({ options: { Name, ...own }, ...state }) => ({

@@ -37,8 +37,11 @@ export async function readObjects(
   const places = new Map<string, ObjectDocument>()
   for (const object of objects) {
     if (object.name === '') continue
-    const first = places.get(object.name)
-    if (first === undefined) places.set(object.name, object)
+    const key = KINDS_WITH_OWN_NAMES.has(object.kind)
+      ? `${object.kind}/${object.name}`
+      : object.name
+    const first = places.get(key)
+    if (first === undefined) places.set(key, object)
     else {
       const there = `${first.file}:${first.line}`
       problems.push(`${object.file}:${object.line}:1: name: ${object.name} is already at ${there}`)
@@ -47,6 +50,9 @@ export async function readObjects(
   if (problems.length > 0) throw new CliError(`invalid spec\n${problems.join('\n')}`)
   return objects
 }
+
+/** All other kinds share their names: objects have one name in the whole cluster. */
+const KINDS_WITH_OWN_NAMES: ReadonlySet<string> = new Set(['CustomDataKind', 'CustomData'])
 
 /** The documents of all files in order, `-` for stdin; whatever they hold. */
 export async function readParts(io: CliIo, files: readonly string[]): Promise<readonly Part[]> {

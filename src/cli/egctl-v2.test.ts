@@ -429,3 +429,31 @@ it.each<[line: string[], err: RegExp]>([
     expect(ran.err).toMatch(err)
   })
 })
+
+it('custom data goes by the same verbs', () =>
+  withServer(async ({ run, coordinator }) => {
+    const ops = (): string[] =>
+      coordinator.received.flatMap((m) => (m.type === 'custom-data' ? [m.what.op] : []))
+    const files = {
+      'data.yaml':
+        'kind: CustomDataKind\nname: users\nidField: id\n---\nkind: CustomData\nname: users\nlist: [{id: a}]\n',
+    }
+    expect(await run('create -f data.yaml', { files })).toEqual({
+      code: 0,
+      err: '',
+      out: 'create CustomDataKind users successfully\nupdate CustomData users successfully\n',
+    })
+    expect(ops()).toEqual(['put-kind', 'change-items'])
+    expect((await run('create -f data.yaml --dry-run', { files })).err).toMatch(/cannot be tried/)
+    await run('delete cd users a b')
+    await run('delete customdata users --all')
+    await run('delete cdk users')
+    expect(ops().slice(2)).toEqual([
+      ...['delete-item', 'delete-item', 'delete-item'],
+      'delete-kind',
+    ])
+    expect((await run('delete cd')).err).toMatch(/expected the kind of the custom data/)
+    expect((await run('delete cd users')).err).toMatch(/expected ids, or --all/)
+    expect((await run('get cd')).err).toMatch(/expected the kind of the custom data/)
+    expect((await run('edit cdk users')).err).toMatch(/cdk cannot be edited/)
+  }))

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { showData, showDataKinds } from './custom-data.js'
 import { CliError, type CliIo } from './io.js'
 import { type Asked, ageOf, readObjectsOf, resourceOf, type ShownObject } from './resources.js'
 import { openSession, type Session } from './session.js'
@@ -19,7 +20,7 @@ export function get(io: CliIo): Command {
   return new Command('get')
     .description('list objects or members')
     .argument('<resource>', 'all, member or a kind: see egctl api-resources')
-    .argument('[name...]', 'only these')
+    .argument('[name...]', 'only these; of customdata the kind, then ids')
     .option(...NAMESPACE_OPTIONS[0])
     .option(...NAMESPACE_OPTIONS[1])
     .addHelpText(
@@ -30,6 +31,8 @@ export function get(io: CliIo): Command {
       const session = openSession(io, command, 'table')
       const asked = await resourceOf(session, word)
       if (asked.type === 'member') await showMembers(io, session, names)
+      else if (asked.type === 'data-kind') await showDataKinds(io, session, names)
+      else if (asked.type === 'data') await showData(session, names)
       else await showObjects(io, session, asked, names, options)
     })
 }

@@ -15,10 +15,19 @@ export interface Resource {
 export type Asked =
   | { readonly type: 'all' }
   | { readonly type: 'member' }
+  | { readonly type: 'data-kind' }
+  | { readonly type: 'data' }
   | { readonly type: 'kind'; readonly resource: Resource }
 
-/** Not a kind of objects, but managed by the same verbs. */
+/** Not kinds of objects, but managed by the same verbs. */
 export const MEMBER = { name: 'member', aliases: ['members', 'm', 'mem'] } as const
+export const DATA_KIND = { name: 'customdatakind', aliases: ['customdatakinds', 'cdk'] } as const
+export const DATA = { name: 'customdata', aliases: ['customdatas', 'cd'] } as const
+
+const isNamed = (
+  { name, aliases }: { readonly name: string; readonly aliases: readonly string[] },
+  word: string,
+): boolean => name === word || aliases.includes(word)
 
 export async function readResources(session: Session): Promise<readonly Resource[]> {
   const list = (await session.read('/object-api-resources')) as {
@@ -39,16 +48,14 @@ export async function readResources(session: Session): Promise<readonly Resource
 export async function resourceOf(session: Session, word: string): Promise<Asked> {
   const folded = word.toLowerCase()
   if (folded === 'all') return { type: 'all' }
-  if (folded === MEMBER.name || (MEMBER.aliases as readonly string[]).includes(folded)) {
-    return { type: 'member' }
-  }
+  if (isNamed(MEMBER, folded)) return { type: 'member' }
+  if (isNamed(DATA_KIND, folded)) return { type: 'data-kind' }
+  if (isNamed(DATA, folded)) return { type: 'data' }
   const resources = await readResources(session)
-  const resource = resources.find(
-    ({ name, aliases }) => name === folded || aliases.includes(folded),
-  )
+  const resource = resources.find((each) => isNamed(each, folded))
   if (resource !== undefined) return { type: 'kind', resource }
   const known = resources.map(({ name }) => name)
-  const near = suggest(folded, [...known, MEMBER.name])
+  const near = suggest(folded, [...known, MEMBER.name, DATA_KIND.name, DATA.name])
   const hint = near === null ? '; egctl api-resources lists all' : `, did you mean "${near}"?`
   throw new CliError(`unknown resource "${word}"${hint}`)
 }
