@@ -76,7 +76,7 @@ async function all(bench: Bench, options: Options, args: readonly string[]): Pro
   const progress = newProgress(screen, planned)
   const surroundings = surroundingsOf(bench, args, new Date())
   for (const line of surroundingsLines(surroundings)) progress.say(line)
-  progress.say(`${scenarios.length} scenarios, about ${clock(planned * OVERHEAD)} minutes`)
+  progress.say(`${scenarios.length} scenarios, about ${clock(planned * OVERHEAD)} min`)
   const results: ScenarioResult[] = []
   const write = () =>
     writeResults(options.out, { surroundings, effort: bench.effort, scenarios: results })
