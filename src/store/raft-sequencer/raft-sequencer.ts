@@ -194,6 +194,7 @@ export class RaftSequencer implements Sequencer {
   #hasAbdicated = false
   /** The core took the snapshot it was given last. */
   #isTaken = false
+  /** Of those that can be sent; 0: there is none. */
   #newestSnapshot = 0
   #leaderlessMs = 0
   #heardMs: number
@@ -495,6 +496,7 @@ export class RaftSequencer implements Sequencer {
     const alone = foundingOf([this.#options.self])
     // A log from before there were clusters: this node was, and is, all of its own.
     if (head === null) this.#roster = foundingRoster(alone)
+    else this.#newestSnapshot = this.#appliedIndex
     const config = head ?? foundingConfig(alone)
     const entries = this.#recoveredEntries
     this.#recoveredEntries = []
@@ -514,6 +516,7 @@ export class RaftSequencer implements Sequencer {
     assert(config !== null, 'a founded log has a head')
     const { snapshot } = foundingStart([this.#self])
     this.#end = { index: snapshot.index, term: snapshot.term }
+    this.#newestSnapshot = snapshot.index
     const term = Math.max(this.#ballotTerm, snapshot.term)
     this.#startRaft(
       {
@@ -561,7 +564,6 @@ export class RaftSequencer implements Sequencer {
       wake: () => this.#wake(),
     })
     this.#config = start.snapshot.config
-    this.#newestSnapshot = start.snapshot.index
     this.#soft = { role: 'follower', term: start.ballot.term, leader: NONE }
     // Alone, it is ready when it can take writes; else when all is applied that is known to be so.
     this.#readyAt = voting ? raft.status().commit : Number.POSITIVE_INFINITY
@@ -754,7 +756,9 @@ export class RaftSequencer implements Sequencer {
       this.#config = event.config
       this.#scheduleTick()
       // A newcomer needs a snapshot, as no log tells of its first configuration.
-      if (!this.#isAlone && this.#newestSnapshot === 0) this.#sink.onSnapshotWanted()
+      if (this.#leads && !this.#isAlone && this.#newestSnapshot === 0) {
+        this.#sink.onSnapshotWanted()
+      }
     } else if (event.type === 'log-lost') {
       log.error('the log has lost what it had acknowledged; this node does not vote any more', {
         acknowledged: event.acknowledged,
@@ -1214,13 +1218,14 @@ export class RaftSequencer implements Sequencer {
     return member?.incarnation ?? null
   }
 
-  /** The voter with the longest log, of those that answer. */
+  /** The voter with the longest log, best one that answers. */
   #bestSuccessor(): NodeId {
     const { voters } = this.#config
-    let best = { id: NONE, match: -1 }
+    let best = { id: NONE, match: -1, active: false }
     for (const { id, match, active } of this.#raft?.status().members ?? []) {
-      if (id === this.#self || !active || !voters.includes(id)) continue
-      if (match > best.match) best = { id, match }
+      if (id === this.#self || !voters.includes(id)) continue
+      const isBetter = active === best.active ? match > best.match : active
+      if (isBetter) best = { id, match, active }
     }
     return best.id
   }

@@ -34,6 +34,8 @@ export interface SimNodeOptions {
   readonly prng: Prng
   readonly plant: Plant
   readonly snapshotAfterBytes: number
+  /** Milliseconds a write takes; default: drawn at each start, some are slow. */
+  readonly diskMs?: readonly [min: number, max: number]
   /** Null: it joins. */
   readonly founding: (() => Founding) | null
   readonly events: SimNodeEvents
@@ -109,7 +111,7 @@ export class SimNode implements NetNode {
     this.isReady = false
     this.failed = null
     this.pausedUntilMs = 0
-    this.#diskMs = prng.pick(DISK_KINDS)
+    this.#diskMs = this.#options.diskMs ?? prng.pick(DISK_KINDS)
     // Clocks that are as wrong as cheap ones are.
     const rate = 0.995 + prng.float() * 0.01
     const time = new NodeTime(
@@ -190,8 +192,8 @@ export class SimNode implements NetNode {
   /** The process is gone, and with it all that was not on the disk or in the page cache. */
   end(isNoticed: boolean): void {
     this.isUp = false
-    this.#options.net.down(this, isNoticed)
     this.life += 1
+    this.#options.net.down(this, isNoticed)
     this.replica = null
     this.raft = null
     this.consensus = null
