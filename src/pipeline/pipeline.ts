@@ -62,6 +62,8 @@ export interface Stage {
   /** Where the flow goes on when the stage is through, or has ended early: a node, or END. */
   readonly onEnd: number
   readonly onEarly: number
+  /** Its scopes enclose the stages behind it; else they close before those begin. */
+  readonly encloses: boolean
 }
 
 /** What v1 pipelines do not have. */
@@ -350,13 +352,15 @@ export class Pipeline implements Engine, Flow {
     return scope === null ? FINISHED : this.#leaveScope(ex, scope, how)
   }
 
-  /** Scopes of the stage first; those of stages before enclose what follows, and stay open. */
+  /** Scopes of the stage first, unless they enclose what follows. */
   #leaveStage(ex: Exchange, scope: Scope | null, how: number): number {
     const stages = this.#stages as readonly Stage[]
     let at = stages.length - 1
     while (at > 0 && (stages[at] as Stage).from > ex.pc) at -= 1
     const stage = stages[at] as Stage
-    if (scope !== null && scope.node >= stage.from) return this.#leaveScope(ex, scope, how)
+    if (scope !== null && scope.node >= stage.from && !stage.encloses) {
+      return this.#leaveScope(ex, scope, how)
+    }
     const next = how === END ? stage.onEnd : stage.onEarly
     return next === END ? OVER : next
   }

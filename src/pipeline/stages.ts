@@ -33,12 +33,16 @@ export function surround(main: Pipeline, around: Surroundings, log: Logger): Pip
       from: froms[0],
       onEnd: mainAt,
       onEarly: mainAnyway ? mainAt : afterAnyway ? afterAt : END,
+      encloses: true,
     })
   }
   if (main.nodes.length > 0) {
-    stages.push({ from: froms[1], onEnd: afterAt, onEarly: afterAnyway ? afterAt : END })
+    const onEarly = afterAnyway ? afterAt : END
+    stages.push({ from: froms[1], onEnd: afterAt, onEarly, encloses: false })
   }
-  if (afterAt !== END) stages.push({ from: froms[2], onEnd: END, onEarly: END })
+  if (afterAt !== END) {
+    stages.push({ from: froms[2], onEnd: END, onEarly: END, encloses: false })
+  }
   const start = before !== null && before.nodes.length > 0 ? froms[0] : mainAt
   return new Pipeline(main.name, nodes, log, {
     startsEmpty: main.startsEmpty,
