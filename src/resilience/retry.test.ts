@@ -61,3 +61,35 @@ it('waits stay within their share of the base, and grow with the random number',
     }),
   )
 })
+
+it('waits within the share around the base, whatever is drawn, and grows by half', () => {
+  const numbers = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+  const waits = fc.integer({ min: 0, max: 60_000 })
+  fc.assert(
+    fc.property(
+      waits,
+      numbers,
+      numbers,
+      fc.integer({ min: 1, max: 20 }),
+      (base, share, random, attempt) => {
+        const of = (backOffPolicy: BackOff['backOffPolicy']): number =>
+          retryWaitMs(
+            { waitDuration: base, backOffPolicy, randomizationFactor: share },
+            attempt,
+            random,
+          )
+        // The model: what the k-th wait may be, by the words of compat/traffic-v2.md §5.2.
+        for (const [policy, growth] of [
+          ['random', 1],
+          ['exponential', 1.5 ** (attempt - 1)],
+        ] as const) {
+          const wait = of(policy)
+          const middle = base * growth
+          expect(wait).toBeGreaterThanOrEqual(middle * (1 - share) - 1e-6 * middle)
+          expect(wait).toBeLessThanOrEqual(middle * (1 + share) + 1e-6 * middle)
+          if (share === 0) expect(wait).toBe(middle)
+        }
+      },
+    ),
+  )
+})
