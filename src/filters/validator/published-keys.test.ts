@@ -218,10 +218,7 @@ it.each<[what: string, answer: (response: ServerResponse) => void]>([
   ['404', (response) => response.writeHead(404).end('{}')],
   ['no JSON', (response) => response.end('no JSON')],
   ['no keys', (response) => response.end('{"keys":[]}')],
-  [
-    'a key that is none',
-    (response) => response.end('{"keys":[{"kty":"RSA"}]}'),
-  ],
+  ['a key that is none', (response) => response.end('{"keys":[{"kty":"RSA"}]}')],
   ['only a secret', (response) => response.end('{"keys":[{"kty":"oct","k":"AAAA"}]}')],
   ['megabytes', (response) => response.end(`{"keys":[],"pad":"${'x'.repeat(1_000_000)}"}`)],
   ['an end in the middle', (response) => response.destroy()],
