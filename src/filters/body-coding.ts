@@ -52,21 +52,25 @@ class Later implements Cancellable {
 export class GzippedBody implements BodySource {
   readonly length = -1
   readonly #source: BodySource
+  readonly #ex: Exchange
   #gzip: Gzip | null = null
   #sink: BodySink | null = null
 
-  constructor(source: BodySource) {
+  /** `ex`: whose body it is, and who pays for it when its consumer fails. */
+  constructor(source: BodySource, ex: Exchange) {
     this.#source = source
+    this.#ex = ex
   }
 
   open(sink: BodySink): void {
     this.#sink = sink
     const gzip = createGzip()
     this.#gzip = gzip
-    gzip.on('data', (chunk: Buffer) => this.#sink?.data(chunk))
-    gzip.on('end', () => this.#finish())
-    gzip.on('error', () => this.#fail('compression failed'))
-    gzip.on('drain', () => this.#source.resume())
+    const enter = (then: () => void): void => this.#ex.enter(then, null)
+    gzip.on('data', (chunk: Buffer) => enter(() => this.#sink?.data(chunk)))
+    gzip.on('end', () => enter(() => this.#finish()))
+    gzip.on('error', () => enter(() => this.#fail('compression failed')))
+    gzip.on('drain', () => enter(() => this.#source.resume()))
     this.#source.open({
       data: (chunk) => {
         // What comes is lent: zlib reads it later, on another thread.

@@ -7,6 +7,7 @@ import { corsAdaptorV2 } from './cors-adaptor/kind-v2.js'
 import { dataBuilder } from './data-builder/kind.js'
 import { fallback } from './fallback/kind.js'
 import { fallbackV2 } from './fallback/kind-v2.js'
+import { fileServer } from './file-server/kind.js'
 import { headerLookup } from './header-lookup/kind.js'
 import { headerToJson } from './header-to-json/kind.js'
 import { mock } from './mock/kind.js'
@@ -56,6 +57,7 @@ const KINDS_V2: readonly AnyFilterKind[] = [
   corsAdaptorV2,
   dataBuilder,
   fallbackV2,
+  fileServer,
   headerLookup,
   headerToJson,
   mockV2,

@@ -150,7 +150,7 @@ class RequestAdaptorV2 implements Filter, Gathered {
     const source = body.whole === null ? body.take() : null
     request.headers.set('content-encoding', 'gzip')
     if (source !== null) {
-      request.body = new RequestBody(new GzippedBody(source), null)
+      request.body = new RequestBody(new GzippedBody(source, ex), null)
       request.headers.delete('content-length')
       return this.#goOn(ex)
     }

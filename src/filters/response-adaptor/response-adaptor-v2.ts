@@ -111,7 +111,7 @@ class ResponseAdaptorV2 implements Filter, Gathered {
     response.headers.set('content-encoding', 'gzip')
     if (source !== null) {
       response.headers.delete('content-length')
-      response.source = new GzippedBody(source)
+      response.source = new GzippedBody(source, ex)
       return OK
     }
     return gzipWhole(ex, response.body as Uint8Array, (later, bytes) => {
