@@ -125,6 +125,7 @@ async function main(): Promise<void> {
     for (const { name, title } of SCENARIOS) print(`${name.padEnd(18)} ${title}`)
     return
   }
+  if (options.mode === 'all') chosenScenarios(options) // before anything is built or started
   if (options.mode === 'path') {
     await path(options)
     process.exit() // stand-ins for sockets leave timers behind
