@@ -91,6 +91,8 @@ export function fieldList(file: string, text: string): readonly KindFields[] {
     const found = new Map<string, Field>()
     if (of !== undefined) addType(found, '', of, types, file)
     addFields(found, '', fields, types, file)
+    // Whatever is said of types that others use, too.
+    if (state !== undefined) for (const path of found.keys()) found.set(path, NOT_YET)
     return { kind, isMissing: state !== undefined, results: results ?? null, fields: found }
   })
 }
@@ -130,6 +132,8 @@ function addType(
   const item = suffix === '[]' ? '[]' : suffix === '{}' ? '.*' : ''
   addFields(found, path === '' ? '' : `${path}${item}.`, fields, types, file)
 }
+
+const NOT_YET: Field = Object.freeze({ state: 'not yet', note: '' })
 
 const STATES: readonly FieldState[] = ['works', 'differs', 'not yet', 'added']
 

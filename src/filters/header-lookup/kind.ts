@@ -31,6 +31,7 @@ export const headerLookup = defineFilterKind<Spec>({
   kind: 'HeaderLookup',
   summary: 'Sets header fields of the request from an item of custom data.',
   results: [],
+  isPure: true,
   spec,
   data: (fields) => [prefixOf(fields.etcdPrefix)],
   load: () => import('./header-lookup.js'),
