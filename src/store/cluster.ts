@@ -5,7 +5,7 @@
  *
  * ## The caller's duties
  *
- * 1. Make `Links` and `Rpc` first, then {@link OpenReplica} with both; they fit as they are. Hand
+ * 1. Make `Links` and `Rpc` first, then call `openReplica` (`open-replica.ts`) with both; they fit as they are. Hand
  *    what comes in to {@link Replica.inbound}: its methods are those of `LinksHandler` of the same
  *    name (`handler: { ...replica.inbound, onForward, … }`), callable at any time from the start.
  *    The rest of `LinksHandler` (`onForward…`, `onRefused`, `onDialFailed`) is the caller's: it
@@ -206,7 +206,7 @@ export type ReplicaInbound = Readonly<
   >
 >
 
-/** One node's part in the replicated store. `openReplica` of `open-replica.ts` makes it. */
+/** One node's part in the replicated store; `openReplica` makes it. */
 export interface Replica {
   readonly store: EmbeddedStore
   readonly inbound: ReplicaInbound
@@ -232,5 +232,3 @@ export interface Replica {
    */
   transferLeadership(to: NodeId | null, done: Done<NodeId>): void
 }
-
-export type OpenReplica = (options: OpenReplicaOptions) => Replica
