@@ -1,6 +1,6 @@
 import type { Board, BoardEntry } from '../board/board.js'
 import { HEARTBEAT_KEY } from '../board/board.js'
-import { readLastBeats } from '../board/last-beats.js'
+import { LAST_BEATS_PREFIX, readLastBeats } from '../board/last-beats.js'
 import type { Time, Timer } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
 import { decodeBody, encodeBody, type Links } from '../peer/peer.js'
@@ -14,6 +14,8 @@ export const SILENT_MS = 6_000
 /** What is said of oneself outlives the speaker for so long. */
 const SAID_TTL_MS = 600_000
 const LOOK_MS = 2_000
+const PURGE_MS = 8_000
+const PURGE_AGAIN_MS = 100
 const SERVING_KEY = 'serving'
 const STATUS_PREFIX = 'status/'
 
@@ -149,7 +151,7 @@ export class PeerClusterView implements ClusterView {
   }
 
   purge(name: string, done: Done<null>): void {
-    const { replica } = this.#options
+    const { time } = this.#options
     const found = this.#roster.members.find((member) => member.name === name)
     if (found === undefined) {
       done({ ok: false, error: new GatewayError('MEMBER_NOT_FOUND', 'not found', { name }) })
@@ -161,14 +163,26 @@ export class PeerClusterView implements ClusterView {
       done({ ok: false, error: new GatewayError('REQUEST_INVALID', message) })
       return
     }
-    replica.changeMembership({ type: 'remove', incarnation }, (outcome) => {
+    this.#remove(incarnation, time.monotonicMs() + PURGE_MS, (outcome) => {
       if (!outcome.ok) {
         done(outcome)
         return
       }
       this.#heard.delete(incarnation)
-      const ops = [{ type: 'delete', key: `/cluster/last-beats/${name}` }] as const
+      const ops = [{ type: 'delete', key: `${LAST_BEATS_PREFIX}${name}` }] as const
       this.#store.txn([], ops, [], () => done(success(null)))
+    })
+  }
+
+  /** Once more when the one that was asked led no longer, or was itself the one to go. */
+  #remove(incarnation: string, untilMs: number, done: Done<null>): void {
+    const { replica, time } = this.#options
+    replica.changeMembership({ type: 'remove', incarnation }, (outcome) => {
+      const isGone = this.#roster.members.every((member) => member.incarnation !== incarnation)
+      if (outcome.ok || isGone) done(success(null))
+      else if (outcome.error.code === 'REQUEST_INVALID' || time.monotonicMs() >= untilMs) {
+        done(outcome)
+      } else time.after(PURGE_AGAIN_MS, () => this.#remove(incarnation, untilMs, done))
     })
   }
 

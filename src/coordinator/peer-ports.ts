@@ -12,6 +12,8 @@ import type { Logger } from '../telemetry/log.js'
 
 /** A port that is taken is tried again. */
 const RETRY_MS = 5_000
+const STRANGER_MS = 60_000
+const STRANGERS_MAX = 64
 
 export interface PeerPortsOptions {
   readonly time: Time
@@ -40,6 +42,7 @@ interface Port {
 export class PeerPorts {
   readonly #options: PeerPortsOptions
   readonly #listeners = new Set<PeerListener>()
+  readonly #strangers = new Set<string>()
   #isClosed = false
 
   constructor(options: PeerPortsOptions) {
@@ -94,7 +97,7 @@ export class PeerPorts {
       port: target.port,
       accept: (connection) =>
         port.channels === null ? links.accept(connection) : links.accept(connection, port.channels),
-      onStranger: (address, reason) => log.warn('no peer', { address, reason }),
+      onStranger: (address, reason) => this.#onStranger(address, reason),
       onListening: () => log.info('listening for peers', { url: port.url }),
       onFailed: (error) => {
         this.#listeners.delete(listener)
@@ -102,6 +105,15 @@ export class PeerPorts {
       },
     })
     this.#listeners.add(listener)
+  }
+
+  /** Who is turned away may come again at once: the same sentence is said once a minute. */
+  #onStranger(address: string, reason: string): void {
+    if (this.#strangers.has(reason) || this.#strangers.size >= STRANGERS_MAX) return
+    const { log, time } = this.#options
+    this.#strangers.add(reason)
+    time.after(STRANGER_MS, () => this.#strangers.delete(reason))
+    log.warn('a connection that is no peer', { address, reason })
   }
 
   #refuse(port: Port, reason: string): void {

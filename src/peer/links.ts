@@ -728,6 +728,9 @@ export class Links {
     const fields = { reason: message, address: target?.address, peer: session.peer?.name }
     if (ending.type === 'refused' || ending.type === 'fault') {
       if (isNews) this.#log.warn('peer connection refused', fields)
+    } else if (ending.type === 'lost' && ending.cause === 'other' && session.peer === null) {
+      // Not that it is down: it is there, and something is wrong, such as a certificate.
+      if (isNews && target !== undefined) this.#log.warn('peer cannot be reached', fields)
     } else if (this.#log.debugOn) this.#log.debug('peer connection ended', fields)
     if (target !== undefined && session.peer === null && ending.type !== 'refused') {
       const cause = ending.type === 'lost' ? ending.cause : 'other'

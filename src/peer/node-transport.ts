@@ -352,7 +352,8 @@ class TlsGate {
 
   #onError(error: Error, socket: TLSSocket): void {
     const key = keyOf(socket)
-    this.#onStranger(key, reasonOf(error))
+    // One that is gone already has no address any more.
+    this.#onStranger(socket.remoteAddress === undefined ? 'gone' : key, reasonOf(error))
     this.#pending.get(key)?.failed(error)
     socket.destroy()
   }

@@ -185,14 +185,14 @@ it(
       await broken(leader, async () => {
         await cluster.kill9(leader)
         await progress()
-        await leader.gateway.restart()
+        await cluster.restart(leader)
       })
       const next = await cluster.settled()
       const follower = cluster.nodes.find((node) => node !== next) as Node
       await broken(follower, async () => {
         await cluster.kill9(follower)
         await progress()
-        await follower.gateway.restart()
+        await cluster.restart(follower)
       })
       const stopped = await cluster.settled()
       await broken(stopped, async () => {
@@ -246,23 +246,23 @@ it(
     expect(traffic.answers).toBeGreaterThan(50)
 
     await cluster.kill9(first)
-    await first.gateway.restart()
+    await cluster.restart(first)
     expect((await askNode(first, port)).text).toBe('before')
     const { headers } = expectStatus(await first.gateway.admin('GET', '/objects/served'), 200)
     expect(headers['x-easegress-stale']).toMatch(/^\d+$/)
     expectStatus(await apply(first, pipeline('served', mock(200, 'after'))), 503)
 
-    await second.gateway.restart()
+    await cluster.restart(second)
     await until('a write', 15_000, async () => {
       return (await apply(first, pipeline('served', mock(200, 'after')))).status === 200
     })
-    await third.gateway.restart()
+    await cluster.restart(third)
     await until('the third', 15_000, async () => (await askNode(third, port)).text === 'after')
     // The whole cluster at once, in its own way and by force.
     await Promise.all(cluster.nodes.map(({ gateway }) => gateway.stop()))
-    await Promise.all(cluster.nodes.map(({ gateway }) => gateway.restart()))
+    await Promise.all(cluster.nodes.map((node) => cluster.restart(node)))
     await Promise.all(cluster.nodes.map((node) => cluster.kill9(node)))
-    await Promise.all(cluster.nodes.map(({ gateway }) => gateway.restart()))
+    await Promise.all(cluster.nodes.map((node) => cluster.restart(node)))
     for (const node of cluster.nodes) expect((await askNode(node, port)).text).toBe('after')
     const done = await apply(second, pipeline('served', mock(200, 'last')), { wait: 'cluster' })
     expectStatus(done, 200)

@@ -252,7 +252,7 @@ it('writers that all list each other, as in v1, become one cluster', async () =>
   for (const node of cluster.nodes) expect((await askNode(node, port)).text).toBe('v1')
   // The first writer, which starts the cluster by its own list, does not start another one.
   await cluster.kill9(cluster.node(0))
-  await cluster.node(0).gateway.restart()
+  await cluster.restart(cluster.node(0))
   expect(await membersOf(cluster.node(0))).toHaveLength(3)
   await stop(cluster)
 })

@@ -32,7 +32,8 @@ export interface ClusterOptions {
   readonly env?: (name: string, home: string) => Readonly<Record<string, string>>
 }
 
-const START_MS = 30_000
+/** On a machine with much else to do. */
+const START_MS = 60_000
 
 /** Real nodes that are one cluster. */
 export class Cluster {
@@ -97,6 +98,12 @@ export class Cluster {
       const found = living.find(({ name }) => name === leader?.name)
       return online.length === living.length && found !== undefined && found
     })
+  }
+
+  /** After its end. */
+  async restart({ gateway }: Node): Promise<void> {
+    gateway.respawn()
+    await gateway.healthy(START_MS)
   }
 
   async kill9(node: Node): Promise<void> {
