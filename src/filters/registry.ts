@@ -21,6 +21,7 @@ import { rateLimiterV2 } from './rate-limiter/kind-v2.js'
 import { redirector } from './redirector/kind.js'
 import { redirectorV2 } from './redirector-v2/kind.js'
 import { remoteFilter } from './remote-filter/kind.js'
+import { remoteFilterV2 } from './remote-filter/kind-v2.js'
 import { requestAdaptor } from './request-adaptor/kind.js'
 import { requestAdaptorV2 } from './request-adaptor/kind-v2.js'
 import { requestBuilder } from './request-builder/kind.js'
@@ -67,6 +68,7 @@ const KINDS_V2: readonly AnyFilterKind[] = [
   rateLimiterV2,
   redirector,
   redirectorV2,
+  remoteFilterV2,
   requestAdaptorV2,
   requestBuilder,
   responseAdaptorV2,

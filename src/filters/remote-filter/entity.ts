@@ -72,8 +72,11 @@ export function readEntity(json: Uint8Array): Changes | null {
   return { ...changes, response: { status: status as number, fields, body } }
 }
 
-/** Method and path that are empty stay as they are; all else is replaced. */
-export function applyChanges(ex: Exchange, changes: Changes): void {
+/**
+ * Method and path that are empty stay as they are; all else is replaced, but for the headers of the
+ * answer when `keepsHeaders` (v2): those are added, and what comes back as it went is there once.
+ */
+export function applyChanges(ex: Exchange, changes: Changes, keepsHeaders = false): void {
   const { request, response } = ex
   if (changes.method !== '') request.method = changes.method
   if (changes.path !== '') request.path = changes.path
@@ -83,9 +86,23 @@ export function applyChanges(ex: Exchange, changes: Changes): void {
   request.body = changes.requestBody === null ? null : RequestBody.of(changes.requestBody)
   if (changes.response === null) return
   response.status = changes.response.status
-  response.headers.clear()
-  addFields(response.headers, changes.response.fields)
+  if (keepsHeaders) addNewFields(response.headers, changes.response.fields)
+  else {
+    response.headers.clear()
+    addFields(response.headers, changes.response.fields)
+  }
   response.body = changes.response.body
+}
+
+/** Those that are not there with the same value. */
+function addNewFields(headers: Exchange['response']['headers'], fields: readonly string[]): void {
+  const before = new Set<string>()
+  const { flat } = headers
+  for (let i = 0; i < flat.length; i += 2) before.add(`${flat[i]}:${flat[i + 1]}`)
+  for (let i = 0; i < fields.length; i += 2) {
+    if (before.has(`${fields[i]}:${fields[i + 1]}`)) continue
+    headers.add(fields[i] as string, fields[i + 1] as string)
+  }
 }
 
 function addFields(headers: Exchange['request']['headers'], fields: readonly string[]): void {

@@ -13,17 +13,20 @@ const ENTITY_BYTES_MAX = 3 * 65_536
 /** Easegress sends no content type; nor does this. */
 const HEADERS: readonly string[] = Object.freeze([])
 
-class RemoteFilter implements Filter {
+export class RemoteFilter implements Filter {
   readonly #service: Service
+  readonly #isV2: boolean
 
-  constructor(spec: Spec, { upstream, timers }: FilterContext) {
+  constructor(spec: Spec, { upstream, timers }: FilterContext, isV2 = false) {
+    this.#isV2 = isV2
     const limits = { timeoutMs: spec.timeout, bytesMax: ENTITY_BYTES_MAX }
     // As for back ends of v1, its certificate is not verified.
     this.#service = new Service(upstream, timers, spec.url, false, limits)
   }
 
   handle(ex: Exchange): number {
-    const waiting = new Waiting(ex)
+    ex.response.ensure()
+    const waiting = new Waiting(ex, this.#isV2)
     waiting.fetch = this.#service.ask('POST', HEADERS, entityOf(ex), (outcome) => {
       waiting.answered(outcome)
     })
@@ -40,9 +43,11 @@ class Waiting implements Cancellable {
   fetch: Fetch | null = null
   readonly #ex: Exchange
   readonly #ticket: number
+  readonly #keepsHeaders: boolean
 
-  constructor(ex: Exchange) {
+  constructor(ex: Exchange, keepsHeaders: boolean) {
     this.#ex = ex
+    this.#keepsHeaders = keepsHeaders
     this.#ticket = ex.suspend(this)
   }
 
@@ -60,7 +65,7 @@ class Waiting implements Cancellable {
       ex.resume(this.#ticket, FAILED)
       return
     }
-    applyChanges(ex, changes)
+    applyChanges(ex, changes, this.#keepsHeaders)
     ex.resume(this.#ticket, status === 205 ? RESPONSE_ALREADY : OK)
   }
 }
