@@ -157,6 +157,161 @@ it('replaced entries may stand before what replaced them when the segment before
   expect(recovered).toMatchObject({ lastIndex: index + 1, lastTerm: 2, entries: [] })
 })
 
+/** The bytes of a snapshot of entry `index`, as another member would send them. */
+function snapshotBytes(index: number, term: number, contents: string[]): Uint8Array<ArrayBuffer> {
+  const { log } = written(index)
+  log.snapshots.begin(index, term, HEAD)
+  for (const content of contents) log.snapshots.add(Buffer.from(content))
+  const info = log.snapshots.end()
+  log.snapshots.openToSend(1, index)
+  return log.snapshots.send(1, 0, info?.bytes ?? 0) as Uint8Array<ArrayBuffer>
+}
+
+const contentsOf = (log: Log): string[] => [...log.snapshots.read()].map(text)
+
+/** Entries 1 to 5, then the snapshot of entry 40 that a leader sent, then one entry behind it. */
+function install(disk: SimDisk, bytes: Uint8Array<ArrayBuffer>): Log {
+  const { log } = written(5, disk)
+  log.snapshots.receive(true, 0, bytes.slice(0, 50))
+  log.snapshots.receive(false, 50, bytes.slice(50))
+  expect(log.snapshots.checkIncoming(40, 3)).toBe(true)
+  const hardState = { term: 4, vote: '' }
+  const entries = [entry(41, 'behind', 4)]
+  log.write({ hardState, install: { index: 40, term: 3 }, entries, commit: 40 })
+  return log
+}
+
+it('a snapshot of a leader takes the place of the log', () => {
+  const disk = newDisk()
+  const log = install(disk, snapshotBytes(40, 3, ['one', 'two']))
+  expect(contentsOf(log)).toEqual(['one', 'two'])
+  disk.restart('all-lost')
+  const again = open(disk)
+  expect(again.recovered).toMatchObject({
+    hardState: { term: 4, vote: '' },
+    snapshot: { index: 40, term: 3, head: new Uint8Array(HEAD) },
+    lastIndex: 41,
+    lastTerm: 4,
+    notedCommit: 40,
+  })
+  expect(texts(again.recovered)).toEqual(['behind'])
+  expect(contentsOf(again.log)).toEqual(['one', 'two'])
+  append(again.log, [entry(42, 'more', 4)])
+  saveSnapshot(again.log, 42, ['own'])
+  disk.restart('all-lost')
+  expect(open(disk).recovered).toMatchObject({ lastIndex: 42, entries: [] })
+})
+
+it.each(['all-lost', 'all-kept', 'torn'] as const)(
+  'power that goes during an install leaves the old log or the new one: %s',
+  (mode) => {
+    const bytes = snapshotBytes(40, 3, ['one', 'two'])
+    let before = 0
+    let after = 0
+    const probe = newDisk()
+    install(probe, bytes)
+    for (let at = 1; at <= probe.changeCount; at++) {
+      const disk = newDisk()
+      disk.crashAt = at
+      try {
+        install(disk, bytes)
+      } catch (thrown) {
+        expect(thrown).toBeInstanceOf(DiskError)
+      }
+      disk.crash()
+      disk.restart(mode)
+      const { log, recovered } = open(disk)
+      if (recovered.snapshot === null) {
+        before += 1
+        expect(recovered.lastIndex).toBeLessThanOrEqual(5)
+      } else {
+        after += 1
+        expect(recovered.snapshot).toMatchObject({ index: 40, term: 3 })
+        expect(recovered.hardState.term).toBe(4)
+        expect([40, 41]).toContain(recovered.lastIndex)
+        expect(contentsOf(log)).toEqual(['one', 'two'])
+      }
+      // Whatever it is, it goes on.
+      append(log, [entry(recovered.lastIndex + 1, 'next', 9)])
+      disk.restart('all-lost')
+      expect(open(disk).recovered).toMatchObject({ lastIndex: recovered.lastIndex + 1 })
+    }
+    expect(before).toBeGreaterThan(5)
+    expect(after).toBeGreaterThan(2)
+  },
+)
+
+it('what came is not installed when a byte of it is wrong, or it is of another place', () => {
+  const bytes = snapshotBytes(40, 3, ['one', 'two'])
+  const { log } = written(5)
+  for (const at of [0, 20, 40, 60, bytes.length - 1]) {
+    const wrong = new Uint8Array(bytes)
+    wrong[at] = (wrong[at] as number) ^ 1
+    log.snapshots.receive(true, 0, wrong)
+    expect(log.snapshots.checkIncoming(40, 3)).toBe(false)
+  }
+  log.snapshots.receive(true, 0, bytes.slice(0, -1))
+  expect(log.snapshots.checkIncoming(40, 3)).toBe(false)
+  log.snapshots.receive(true, 0, bytes)
+  expect(log.snapshots.checkIncoming(39, 3)).toBe(false)
+  expect(log.snapshots.checkIncoming(40, 2)).toBe(false)
+  expect(log.snapshots.checkIncoming(40, 3)).toBe(true)
+})
+
+it('an installed snapshot that is damaged later is refused: there is no log before it', () => {
+  const disk = newDisk()
+  install(disk, snapshotBytes(40, 3, ['one', 'two']))
+  disk.flip(snapshotName(40), 60)
+  disk.killProcess()
+  expect(refusalOf(disk).message).toContain('the log does not reach back to it')
+})
+
+it('a snapshot is sent as it was when that began, whatever is kept since', () => {
+  const { log } = written(5)
+  saveSnapshot(log, 2, ['two'])
+  const info = log.snapshots.openToSend(7, 1)
+  expect(info).toMatchObject({ index: 2 })
+  for (const index of [3, 4, 5]) saveSnapshot(log, index, [`${index}`])
+  expect(log.snapshots.send(7, 0, 4096)?.byteLength).toBe(info?.bytes)
+  log.snapshots.closeSent(7)
+  expect(log.snapshots.send(7, 0, 4096)).toBeNull()
+  expect(log.snapshots.openToSend(8, 6)).toBeNull()
+})
+
+it('power that goes while a cluster is founded leaves an empty log or a founded one', () => {
+  const found = (disk: SimDisk): void => open(disk).log.found({ index: 1, term: 1 }, HEAD)
+  const probe = newDisk()
+  found(probe)
+  const seen = new Set<number>()
+  for (let at = 1; at <= probe.changeCount; at++) {
+    const disk = newDisk()
+    disk.crashAt = at
+    try {
+      found(disk)
+    } catch (thrown) {
+      expect(thrown).toBeInstanceOf(DiskError)
+    }
+    disk.crash()
+    disk.restart('torn')
+    const { log, recovered } = open(disk)
+    seen.add(recovered.lastIndex)
+    if (recovered.lastIndex === 0) log.found({ index: 1, term: 1 }, HEAD)
+    expect(log.lastIndex).toBe(1)
+    expect(log.snapshots.newest).toMatchObject({ index: 1, term: 1 })
+  }
+  expect([...seen].sort()).toEqual([0, 1])
+})
+
+it('what is committed is as durable as what it came with, and never ahead of it', () => {
+  const { disk, log } = written(2)
+  const batch = { hardState: null, install: null, entries: [entry(3)] }
+  log.write({ ...batch, commit: 2 })
+  disk.restart('all-lost')
+  expect(open(disk).recovered).toMatchObject({ lastIndex: 3, notedCommit: 2 })
+  const { log: again } = open(disk)
+  expect(() => again.write({ ...batch, entries: [], commit: 4 })).toThrow('not in the log')
+})
+
 it.each([
   ['the payload', 40],
   ['the length', 4],
