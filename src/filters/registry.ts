@@ -1,5 +1,6 @@
 import { apiAggregator } from './api-aggregator/kind.js'
 import { bridge } from './bridge/kind.js'
+import { certExtractor } from './cert-extractor/kind.js'
 import { circuitBreaker } from './circuit-breaker/kind.js'
 import type { AnyFilterKind } from './contract.js'
 import { corsAdaptor } from './cors-adaptor/kind.js'
@@ -55,6 +56,7 @@ const KINDS: readonly AnyFilterKind[] = [
 
 /** What a Pipeline or GlobalFilter (v2) may hold. */
 const KINDS_V2: readonly AnyFilterKind[] = [
+  certExtractor,
   corsAdaptorV2,
   dataBuilder,
   fallbackV2,
