@@ -18,6 +18,7 @@ import type { FakeClient, FakeRequest } from '../../http/fake-client.fixture.js'
 import { until } from '../../upstream/scripted-server.fixture.js'
 import { type Harness, problemsOf, withPipeline } from '../harness.fixture.js'
 
+const MAKE_PIPE = 'mkfifo'
 const MODIFIED = new Date('2026-01-02T03:04:05Z')
 const MODIFIED_TEXT = 'Fri, 02 Jan 2026 03:04:05 GMT'
 
@@ -49,7 +50,7 @@ mkdirSync(join(folder, 'root-sibling'))
 writeFileSync(join(folder, 'root-sibling', 'x.txt'), 'sibling')
 symlinkSync('loop', join(root, 'loop'))
 symlinkSync('a.txt', join(root, 'link.txt'))
-execFileSync('mkfifo', [join(root, 'pipe')])
+execFileSync(MAKE_PIPE, [join(root, 'pipe')])
 
 const server = (fields: string): string => `
 flow:
