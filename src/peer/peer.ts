@@ -6,22 +6,16 @@
  * `node-transport.ts` is the real network, and is imported where the process is put together.
  */
 export { decodeBody, encodeBody } from './body.js'
-export type { Introduction, Peer, Refusal, RefusalCode } from './identity.js'
+export type { Introduction, Peer } from './identity.js'
 export { CHANNEL, type Channel } from './identity.js'
 export type { Membership } from './judge.js'
 export {
   type DialFailedEvent,
   type GuestDial,
-  LINK_TIMING,
   Links,
   type LinksHandler,
-  type LinksOptions,
-  type LinksStats,
-  type LinkTiming,
   type MemberAddress,
-  type PeerStatus,
   type RefusedEvent,
 } from './links.js'
-export { type Answer, Rpc, type RpcOptions, type Service } from './rpc.js'
-export { CHUNK_BYTES, FORWARD_BYTES_MAX, type Forward } from './traffic.js'
-export type { CloseCause, Connection, ConnectionHandler, Transport } from './transport.js'
+export { type Answer, Rpc, type Service } from './rpc.js'
+export { CHUNK_BYTES, type Forward } from './traffic.js'
