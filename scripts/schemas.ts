@@ -5,6 +5,7 @@
 import { METADATA_V2, VERSION_V1, VERSION_V2 } from '../src/spec/document.js'
 import { type JsonSchema, toJsonSchema } from '../src/spec/json-schema.js'
 import { object } from '../src/spec/schema.js'
+import { hoisted } from './hoist.js'
 import type { ReferenceKind } from './reference.js'
 
 type Dialect = 'v1' | 'v2'
@@ -17,10 +18,11 @@ export function schemaFiles(kinds: readonly ReferenceKind[]): ReadonlyMap<string
   for (const kind of kinds) {
     for (const dialect of DIALECTS) {
       const schema = schemaOf(kind, dialect)
-      if (schema !== null) files.set(`docs/schema/${dialect}/${kind.kind}.json`, schema)
+      if (schema !== null) files.set(`docs/schema/${dialect}/${kind.kind}.json`, hoisted(schema))
     }
   }
-  files.set('docs/schema/easegress.json', combined(kinds.filter(({ isObject }) => isObject)))
+  const objects = kinds.filter(({ isObject }) => isObject)
+  files.set('docs/schema/easegress.json', hoisted(combined(objects)))
   return files
 }
 
