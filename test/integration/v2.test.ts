@@ -82,6 +82,22 @@ filters:
   mockBody: come back later
 `,
   )
+  // Of v1, beside those of v2: its Retryer encloses its Proxy, and the global filter both.
+  await gateway.create({
+    kind: 'HTTPPipeline',
+    name: 'legacy',
+    flow: [{ filter: 'again' }, { filter: 'proxy' }],
+    filters: [
+      {
+        name: 'again',
+        kind: 'Retryer',
+        policies: [{ name: 'p', waitDuration: '10ms', failureStatusCodes: [500] }],
+        defaultPolicyRef: 'p',
+        urls: [{ methods: ['GET'], url: { prefix: '/' } }],
+      },
+      { name: 'proxy', kind: 'Proxy', mainPool: { servers: [{ url: a.url }] } },
+    ],
+  })
   await create(
     gateway,
     `
@@ -103,6 +119,10 @@ rules:
     backendPool:
       servers: ${servers}
       loadBalance: {stickySession: {mode: DurationBased}}
+  - path: /legacy/*
+    rewriteTarget: /{EG_WILDCARD}
+    setHeaders: {X-Tenant: legacy}
+    backend: legacy
   - path: /put
     methods: [PUT]
     queries: [{key: v, values: ["2"]}]
@@ -149,6 +169,10 @@ it('serves objects of v2', async () => {
   expect((await get('/tenants/acme/flaky')).status).toBe(200)
   const failed = await get('/tenants/acme/fail')
   expect([failed.status, failed.text]).toEqual([503, 'come back later'])
+
+  // A pipeline of v1 behind a server of v2.
+  const legacy = await get('/legacy/flaky')
+  expect([legacy.status, legacy.text.split(' ')[1]]).toEqual([200, '/flaky'])
 
   // Bodies: bounded, announced or not.
   const put = (body: string) => get('/tenants/acme/x', { method: 'POST', body })

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { objectKinds } from '../../kinds/registry.js'
 import { type DocumentOptions, decodeDocument, formatProblems } from '../../spec/document.js'
@@ -139,4 +140,24 @@ it('needs the memory of its own pools', () => {
     caps: ['connections/80'],
     stats: ['server/edge', 'pipeline/GENERATED-edge-0-1/proxy/mainPool'],
   })
+})
+
+it('no document makes it throw, whichever dialect it is taken for', () => {
+  const parts = fc.constantFrom('rules', 'paths', 'hosts', 'headers', 'queries', 'backendPool')
+  const documents = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      fc.jsonValue({ maxDepth: 1 }),
+      fc.array(tie('value'), { maxLength: 3 }),
+      fc.dictionary(parts, tie('value'), { maxKeys: 3 }),
+    ),
+  })).value
+  fc.assert(
+    fc.property(documents, fc.constantFrom('v1', 'v2'), (rules, dialect) => {
+      const text = JSON.stringify({ name: 'a', kind: 'HTTPServer', port: 80, rules })
+      const { ok } = decodeDocument(text, objectKinds, { dialect })
+      expect(typeof ok).toBe('boolean')
+    }),
+    { numRuns: 300 },
+  )
 })
