@@ -14,7 +14,9 @@ const SERVER_COUNT = 10
 const WORKERS = 2
 /** The compiler and the collector go on for a while after the last object. */
 const SETTLE_SECONDS = 6
-const READINGS = 5
+/** Long enough that a collection, once in a while, does not stand for all of the time. */
+const READINGS = 3
+const SLICES_PER_READING = 5
 const MEGABYTE = 2 ** 20
 
 export function idleBars(shares: readonly number[], megabytes: readonly number[]): Bar[] {
@@ -40,7 +42,8 @@ export function idleBars(shares: readonly number[], megabytes: readonly number[]
 export const idleNode: Scenario = {
   name: 'idle-node',
   title: `${OBJECT_COUNT} objects, ${WORKERS} workers, no traffic`,
-  plannedSeconds: ({ effort }) => 5 + SETTLE_SECONDS + READINGS * 2 * effort.sliceSeconds,
+  plannedSeconds: ({ effort }) =>
+    5 + SETTLE_SECONDS + READINGS * SLICES_PER_READING * effort.sliceSeconds,
   async run(bench): Promise<ScenarioResult> {
     bench.progress.doing(`${OBJECT_COUNT} objects are created`)
     const site = { ...PLAIN_SITE, workers: WORKERS, backEnds: [await freePort()] }
@@ -65,7 +68,7 @@ export const idleNode: Scenario = {
     bench.progress.doing('the node idles')
     await sleep(SETTLE_SECONDS * 1000)
     const { pid } = subject.child
-    const seconds = 2 * bench.effort.sliceSeconds
+    const seconds = SLICES_PER_READING * bench.effort.sliceSeconds
     const shares: number[] = []
     const megabytes: number[] = []
     for (let reading = 0; reading < READINGS; reading++) {

@@ -25,10 +25,11 @@ import {
 const BYTES = 64
 const COUNTS = [1, 2, 4] as const
 const BALANCE_SECONDS = 0.4
+const COUNT_EVERY_MS = 15
 
 /** Connections of the fullest worker over the mean; `counts` leaves out workers without any. */
 export function imbalance(counts: readonly number[], workers: number): number {
-  const all = counts.reduce((sum, count) => sum + count, 0)
+  const all = total(counts)
   return all === 0 ? Number.NaN : Math.max(...counts) / (all / workers)
 }
 
@@ -77,18 +78,29 @@ async function startWorkers(bench: Bench, peer: Peer, ports: readonly number[]):
   return sides
 }
 
-/** New connections in each round, counted while they are in use. */
+/** New connections in each round, counted when all of them are there. */
 async function balanceOf(bench: Bench, side: Side, workers: number): Promise<number[]> {
+  const { pid } = side.subject.child
   const readings: number[] = []
   for (let round = 0; round < bench.effort.rounds; round++) {
-    const loading = loadSide(bench, side, BALANCE_SECONDS)
-    await sleep(BALANCE_SECONDS * 700)
-    const counts = connectionsByLoop(side.subject.child.pid, side.subject.port)
+    let over = false
+    const loading = loadSide(bench, side, BALANCE_SECONDS).finally(() => {
+      over = true
+    })
+    loading.catch(() => {}) // awaited below
+    let counts: number[] = []
+    while (!over && total(counts) < side.load.connections) {
+      await sleep(COUNT_EVERY_MS)
+      const now = connectionsByLoop(pid, side.subject.port)
+      if (total(now) > total(counts)) counts = now
+    }
     await loading
     readings.push(imbalance(counts, workers))
   }
   return readings
 }
+
+const total = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0)
 
 function balanceTable(readings: readonly (readonly number[])[], connections: number): Table {
   return {
