@@ -101,7 +101,9 @@ it('goes on after an inner filter that waited, and after one behind it that wait
 
 it('filters behind a call that ended at once may resume before they return', () => {
   const trace: string[] = []
+  const loops: boolean[] = []
   const early = new Step('early', trace, (ex) => {
+    loops.push(ex.looping)
     const ticket = ex.suspend()
     ex.resume(ticket, OK)
     return SUSPENDED
@@ -120,6 +122,8 @@ it('filters behind a call that ended at once may resume before they return', () 
   ])
   expect(outer.start().ending).toBe('complete')
   expect(trace).toEqual(['call', 'early', 'early', 'z'])
+  // Else each would run what follows inside of its own call.
+  expect(loops).toEqual([true, true])
 })
 
 it('a retried call is a call anew', () => {
