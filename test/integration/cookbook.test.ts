@@ -11,8 +11,9 @@ import { openWorld } from './support/world.js'
 const world = openWorld()
 const dir = world.dir()
 
-/** The port that clients of the pages use. */
+/** The ports of the gateway in the pages: for clients, and of its admin API. */
 const TRAFFIC = 10_080
+const ADMIN = 2381
 
 /** One for all pages: with one worker, so that what each worker keeps for itself can be shown. */
 let gateway: Gateway | null = null
@@ -53,7 +54,8 @@ it.each(cookbookPages())('%s', async (page) => {
   const server = await started()
   const ports = new Map<number, number>()
   const text = JSON.stringify(readPage(page, (port) => port))
-  for (const port of portsOf(page)) {
+  ports.set(ADMIN, server.apiPort)
+  for (const port of portsOf(page).filter((each) => each !== ADMIN)) {
     const isBackEnd = port !== TRAFFIC && !text.includes(`listen(${port}`)
     const backEnd = isBackEnd ? await world.backEnd(new CookbookBackEnd(port).handle) : null
     ports.set(port, backEnd === null ? await freePort() : backEnd.port)
