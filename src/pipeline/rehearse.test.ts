@@ -46,7 +46,7 @@ const run = (...nodes: Node[]) => {
   const ex = new Exchange()
   ex.request.rawPath = '/a'
   const log = new MemoryLogger()
-  const steps = rehearse(new Pipeline('demo', nodes, log), ex)
+  const { steps } = rehearse(new Pipeline('demo', nodes, log), ex)
   return {
     ex,
     log,

@@ -1,6 +1,6 @@
 import type { Filter, Forecast } from '../filters/contract.js'
 import { type Exchange, OK, type Responder, SUSPENDED } from '../http/exchange.js'
-import { namespaceName } from '../http/namespaces.js'
+import { DEFAULT, namespaceName } from '../http/namespaces.js'
 import type { Node, Pipeline } from './pipeline.js'
 
 /** What a filter of a flow does with a request, or would do. */
@@ -16,6 +16,13 @@ export interface RehearsedStep {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
+/** How a flow would go. */
+export interface Rehearsal {
+  readonly steps: readonly RehearsedStep[]
+  /** Some filter has answered; else the engine did, for want of an answer. */
+  readonly isAnswered: boolean
+}
+
 const NOTHING = Object.freeze({})
 
 /**
@@ -24,30 +31,36 @@ const NOTHING = Object.freeze({})
  * the rest it is assumed that all goes well. Over when it returns; `ex` then is as its client would
  * have it, had a back end answered with nothing.
  */
-export function rehearse(pipeline: Pipeline, ex: Exchange): readonly RehearsedStep[] {
-  const steps: RehearsedStep[] = []
+export function rehearse(pipeline: Pipeline, ex: Exchange): Rehearsal {
+  const noted: Noted = { steps: [], isAnswered: false }
   ex.responder ??= new NoResponder('')
   pipeline
-    .rehearsal((node) => ({ ...node, filter: new StandIn(node, steps), wrapping: null }))
+    .rehearsal((node) => ({ ...node, filter: new StandIn(node, noted), wrapping: null }))
     .start(ex)
   ex.leaveNamespaces()
-  return steps
+  return noted
+}
+
+interface Noted {
+  readonly steps: RehearsedStep[]
+  isAnswered: boolean
 }
 
 class StandIn implements Filter {
   readonly #node: Node
-  readonly #steps: RehearsedStep[]
+  readonly #noted: Noted
 
-  constructor(node: Node, steps: RehearsedStep[]) {
+  constructor(node: Node, noted: Noted) {
     this.#node = node
-    this.#steps = steps
+    this.#noted = noted
   }
 
   handle(ex: Exchange): number {
     const { name, kind, namespace } = this.#node
     const forecast = this.#forecast(ex)
     const code = forecast?.code ?? OK
-    this.#steps.push({
+    this.#noted.isAnswered = ex.responseIn(DEFAULT) !== null
+    this.#noted.steps.push({
       filter: name,
       kind: kind.kind,
       namespace: namespaceName(namespace),

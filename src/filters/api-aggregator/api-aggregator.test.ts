@@ -362,7 +362,7 @@ it.each<[more: string, result: string, detail: object]>([
   ['partialSucceed: true', '', { asks: ['a'], missing: ['gone'] }],
 ])('tells whom it would ask: %s', (more, result, detail) =>
   withTargets(asking(more, 'a', 'gone'), { a: A }, (harness) => {
-    const [step] = rehearse(harness.pipeline, new FakeClient().ex)
+    const [step] = rehearse(harness.pipeline, new FakeClient().ex).steps
     expect([step?.result, step?.detail]).toEqual([result, detail])
   }),
 )

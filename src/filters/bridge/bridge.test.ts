@@ -168,7 +168,7 @@ it('tells where a request would go', () =>
     await harness.add('two', answering('two'))
     const told = (headers: FakeRequest['headers'] = []): unknown => {
       const { ex } = new FakeClient({ headers })
-      const [step] = rehearse(harness.pipeline, ex)
+      const [step] = rehearse(harness.pipeline, ex).steps
       return [step?.result, step?.detail, ex.response.status]
     }
     expect(told([[DEST, 'two']])).toEqual(['', { destination: 'two' }, 200])

@@ -189,6 +189,8 @@ class ProxyV2 implements Filter {
     const cached = branch.fromCache(ex)
     const hasNobody = cached < 0 && (where['servers'] as readonly string[]).length === 0
     if (hasNobody) ex.response.status = 503
+    // What follows is to find an answer, as it would if all goes well.
+    else if (cached < 0) ex.response.status = 200
     return {
       code: hasNobody ? INTERNAL_ERROR : cached < 0 ? OK : cached,
       detail: {

@@ -1,7 +1,7 @@
 import { RequestBody } from '../../http/body.js'
 import { Exchange } from '../../http/exchange.js'
 import type { Pipeline } from '../../pipeline/pipeline.js'
-import { NoResponder, rehearse } from '../../pipeline/rehearse.js'
+import { NoResponder, type RehearsedStep, rehearse } from '../../pipeline/rehearse.js'
 import type { ExplainedRequest, RequestExplanation } from '../../protocol/worker.js'
 import type { RouteExplanation } from '../../router/explain.js'
 
@@ -40,8 +40,10 @@ export function explanationOf<R extends object>(
   if (typeof outcome === 'number') return refused(outcome, '')
   const { name, pipeline } = lead(outcome)
   if (typeof pipeline === 'number') return refused(pipeline, name)
-  const steps = rehearse(pipeline, ex)
-  const isForwarded = steps.some(({ detail }) => 'pool' in detail && detail['cached'] !== true)
+  const { steps, isAnswered } = rehearse(pipeline, ex)
+  // By a proxy, or by a filter that nobody asked, when no other one has an answer.
+  const isForwarded =
+    steps.some(isSent) || (!isAnswered && steps.some(({ isAssumed }) => isAssumed))
   return {
     refusal: 0,
     isServerDenied,
@@ -50,6 +52,10 @@ export function explanationOf<R extends object>(
     method: ex.request.method,
     target: ex.request.target,
     steps,
-    status: isForwarded ? 0 : ex.response.isPresent ? ex.response.status : 503,
+    status: isForwarded ? 0 : ex.response.status,
   }
 }
+
+/** It would go to a back end, and all goes well there. */
+const isSent = ({ detail, result }: RehearsedStep): boolean =>
+  'pool' in detail && detail['cached'] !== true && result === ''
