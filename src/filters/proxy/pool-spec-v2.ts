@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { checkRegexp as regexpProblem } from '../../lib/regexp.js'
 import {
   base64,
@@ -333,7 +334,7 @@ export const healthOf = (spec: PoolSpecV2): HealthCheckSpec | null =>
 export const healthKey = (name: string, spec: PoolSpecV2): string =>
   `${name}/health/${urlsOf(spec)}/${JSON.stringify(healthOf(spec))}`
 
-export const mtlsFields = object(
+const mtls = object(
   {
     certBase64: base64({ doc: 'Our certificate, base64 of PEM.', optional: true }),
     keyBase64: base64({ doc: 'Its key, base64 of PEM.', optional: true }),
@@ -345,3 +346,41 @@ export const mtlsFields = object(
   },
   { doc: 'TLS with back ends; without it their certificates are not verified.', optional: true },
 )
+
+/** Base64 of PEM as text; empty for none. */
+export const pemOf = (base64: string | undefined): string =>
+  base64 === undefined || base64 === '' ? '' : Buffer.from(base64, 'base64').toString('latin1')
+
+/** With what can be known of certificates and key before anybody is called. */
+export const mtlsFields = checked(mtls, (spec): SpecProblem[] => {
+  const { certBase64, keyBase64, rootCertBase64 } = spec
+  const [cert, key, root] = [certBase64, keyBase64, rootCertBase64].map(pemOf)
+  const problems = [
+    ...problemIn('certBase64', cert, (pem) => new X509Certificate(pem), 'a certificate'),
+    ...problemIn('keyBase64', key, createPrivateKey, 'a private key without a passphrase'),
+    ...problemIn('rootCertBase64', root, (pem) => new X509Certificate(pem), 'certificates'),
+  ]
+  if (problems.length > 0) return problems
+  if (!cert !== !key) {
+    return [{ path: [cert ? 'keyBase64' : 'certBase64'], message: 'expected both or neither' }]
+  }
+  if (cert && key && !new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
+    return [{ path: ['keyBase64'], message: 'this is not the key of the certificate' }]
+  }
+  return []
+})
+
+function problemIn(
+  field: string,
+  pem: string | undefined,
+  read: (pem: string) => unknown,
+  what: string,
+): SpecProblem[] {
+  if (!pem) return []
+  try {
+    read(pem)
+    return []
+  } catch {
+    return [{ path: [field], message: `expected base64 of PEM with ${what}` }]
+  }
+}

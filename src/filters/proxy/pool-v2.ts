@@ -14,7 +14,14 @@ import { parseServerUrl, type ServerUrl } from '../../upstream/server-url.js'
 import type { FilterContext } from '../contract.js'
 import type { CallServer } from '../upstream-call.js'
 import { HealthChecks } from './health-checks.js'
-import { healthKey, healthOf, POLICIES_V2, type PoolSpecV2, turnsKeyV2 } from './pool-spec-v2.js'
+import {
+  healthKey,
+  healthOf,
+  POLICIES_V2,
+  type PoolSpecV2,
+  pemOf,
+  turnsKeyV2,
+} from './pool-spec-v2.js'
 import { createStickySession, type StickySession } from './sticky-session.js'
 
 /** One back end of a v2 pool. */
@@ -146,9 +153,6 @@ export class PoolV2 {
   }
 }
 
-const pem = (base64: string | undefined): string =>
-  base64 === undefined || base64 === '' ? '' : Buffer.from(base64, 'base64').toString('latin1')
-
 /** What the Proxy's `mtls` says; without it certificates are not verified, as in Easegress. */
 export function tlsOf(
   mtls:
@@ -163,9 +167,9 @@ export function tlsOf(
   if (mtls === undefined) return { verify: false, ca: '', cert: '', key: '', serverName: '' }
   return {
     verify: !mtls.insecureSkipVerify,
-    ca: pem(mtls.rootCertBase64),
-    cert: pem(mtls.certBase64),
-    key: pem(mtls.keyBase64),
+    ca: pemOf(mtls.rootCertBase64),
+    cert: pemOf(mtls.certBase64),
+    key: pemOf(mtls.keyBase64),
     serverName: '',
   }
 }

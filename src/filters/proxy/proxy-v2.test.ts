@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -792,6 +793,10 @@ it('refuses a policy of another kind', async () => {
 // -- TLS -----------------------------------------------------------------------------------------
 
 const pem = (text: string): string => Buffer.from(text).toString('base64')
+const OTHER_KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
+  type: 'pkcs8',
+  format: 'pem',
+}) as string
 const OURS = `certBase64: ${pem(TEST_CERT)}, keyBase64: ${pem(TEST_KEY)}`
 
 it.each<[name: string, mtls: string, status: number, text: string]>([
@@ -824,8 +829,17 @@ it.each<[name: string, mtls: string, status: number, text: string]>([
   }
 })
 
-it('refuses a certificate that is no base64', () => {
-  expect(problemsOf('Proxy', `pools: [{${POOL}}]\nmtls: {certBase64: "%"}`, 'v2')).toContain(
-    'mtls/certBase64',
-  )
+it.each<[name: string, mtls: string, problem: string]>([
+  ['no base64', 'certBase64: "%"', 'mtls/certBase64'],
+  ['no certificate', `certBase64: ${pem(TEST_KEY)}`, 'certBase64: expected base64 of PEM'],
+  ['no key', `keyBase64: ${pem(TEST_CERT)}`, 'keyBase64: expected base64 of PEM'],
+  ['no authority', `rootCertBase64: ${pem('x')}`, 'rootCertBase64: expected base64 of PEM'],
+  ['a certificate alone', `certBase64: ${pem(TEST_CERT)}`, 'keyBase64: expected both'],
+  [
+    'the key of another',
+    `certBase64: ${pem(TEST_CERT)}, keyBase64: ${pem(OTHER_KEY)}`,
+    'not the key of the certificate',
+  ],
+])('refuses %s', (_name, mtls, problem) => {
+  expect(problemsOf('Proxy', `pools: [{${POOL}}]\nmtls: {${mtls}}`, 'v2')).toContain(problem)
 })
