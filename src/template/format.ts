@@ -46,10 +46,12 @@ function* mapParts(map: GoMap, run: Run, depth: number): Generator<string> {
 
 function joined(parts: Iterable<string>, run: Run): string {
   let text = ''
+  let isFirst = true
   for (const part of parts) {
     run.step()
     run.grow(part.length)
-    text += text === '' ? part : ` ${part}`
+    text += isFirst ? part : ` ${part}`
+    isFirst = false
   }
   return text
 }

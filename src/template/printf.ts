@@ -185,13 +185,14 @@ function formatted(value: Value, verb: string, flags: Flags, run: Run): string {
   }
   if (verb === 'T') return pad(typeName(value), flags)
   if (verb === 'v' && flags.plus) return formatted(value, verb, { ...flags, plus: false }, run)
-  if (verb === 'w') return badVerb(value, verb, run)
+  if (verb === 'w') return badVerb(value, verb, flags, run)
   const text = byKind(value, verb, flags, run)
-  return text ?? badVerb(value, verb, run)
+  return text ?? badVerb(value, verb, flags, run)
 }
 
-function badVerb(value: Value, verb: string, run: Run): string {
-  return `%!${verb}(${typeName(value)}=${plain(value, run)})`
+/** The value is shown all the same, as wide and as exact as it was to be. */
+function badVerb(value: Value, verb: string, flags: Flags, run: Run): string {
+  return `%!${verb}(${typeName(value)}=${byKind(value, 'v', flags, run) ?? plain(value, run)})`
 }
 
 /** Null: a verb that the kind does not have. */
