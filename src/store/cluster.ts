@@ -214,7 +214,8 @@ export interface Replica {
   found(founding: Founding): void
   /**
    * After `onBlank`, once: somebody made this node a learner, and this is the roster it answered
-   * with (`clusterId`, and this node among `members`). Leads to `onReady` once a snapshot came.
+   * with (`clusterId`, and this node among `members`). Leads to `onReady` once a snapshot came, or
+   * to `onFailed` when it is a voter already: then its log was lost, and its vote with it.
    */
   join(roster: Roster): void
   consensus(): ConsensusStatus

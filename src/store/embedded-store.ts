@@ -236,6 +236,7 @@ export class EmbeddedStore implements Store {
     } catch (thrown) {
       if (!(thrown instanceof UnknownSnapshotError)) throw thrown
       this.#onFailed(storeUnavailable(thrown.message, 'none', { cause: thrown }))
+      this.#sequencer.abdicate()
     }
   }
 

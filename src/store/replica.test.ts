@@ -542,6 +542,32 @@ it.each([
   expect(b.replica?.roster().clusterId).toBe(a.replica?.roster().clusterId)
 })
 
+it('a voter whose log is gone does not come back as if nothing had happened', () => {
+  const world = World.led('a')
+  const b = world.join('b')
+  b.end(true)
+  for (const name of b.disk.list()) b.disk.remove(name)
+  b.start()
+  world.run(20)
+  const again = world.change(world.node('a'), { type: 'add-learner', member: b.identity })
+  // With one of two voters gone this may well have no answer; the roster is what it was.
+  const roster = again.ok ? again.value : (world.node('a').replica?.roster() as Roster)
+  b.replica?.join(roster)
+  expect(b.failed?.message).toContain('the log of this member is gone')
+  expect(b.replica?.consensus()).toMatchObject({ nodeId: 0, isVoting: false })
+})
+
+it('a stop while the log is being founded is a stop', () => {
+  const world = new World('a')
+  const a = world.node('a')
+  a.start()
+  world.run(0.1)
+  a.replica?.store.stop()
+  world.until(() => a.replica?.store.status().state === 'stopped', 1_000)
+  world.run(100)
+  expect(a.replica?.store.status().state).toBe('stopped')
+})
+
 it('who lost its log gets no vote from who it had acknowledged to', () => {
   const world = World.led('abc')
   world.txn(world.leader, put('k', 'x'))

@@ -192,6 +192,8 @@ export class RaftSequencer implements Sequencer {
   #isNotifying = false
   #noted = ''
   #hasAbdicated = false
+  /** It never had a state, and must not vote before it has one. */
+  #isNewcomer = false
   /** The core took the snapshot it was given last. */
   #isTaken = false
   /** Of those that can be sent; 0: there is none. */
@@ -269,6 +271,16 @@ export class RaftSequencer implements Sequencer {
 
   join(roster: Roster): void {
     assert(this.#state === 'blank', 'only an empty log can join')
+    const self = roster.members.find(({ nodeId }) => nodeId === this.#self)
+    if (self?.suffrage === 'voter') {
+      // It became one when it held what others held: its promises are forgotten, and with its vote
+      // somebody could lead who has not got what was acknowledged.
+      const { name } = this.#options.self
+      const message = `the log of this member is gone, and the cluster counts on it: purge "${name}", then let it join with an empty data directory`
+      this.#fail(storeUnavailable(message, 'none'))
+      return
+    }
+    this.#isNewcomer = true
     this.#roster = roster
     // Until it got a snapshot: it may be somebody who had more, and lost it.
     this.#startRaft(
@@ -577,7 +589,7 @@ export class RaftSequencer implements Sequencer {
 
   #onDurable(seq: number): void {
     if (this.#raft === null) {
-      this.#onFounded()
+      if (this.#state !== 'closing') this.#onFounded()
       return
     }
     this.#finish(this.#queue.onDurable(seq))
@@ -608,7 +620,8 @@ export class RaftSequencer implements Sequencer {
     for (const ticket of this.#tickets.restored(meta.index)) {
       this.#sink.onDropped(ticket, storeUnavailable('a snapshot came instead of it', 'unknown'))
     }
-    this.#raft?.setVoting(!this.#hasAbdicated)
+    if (this.#isNewcomer) this.#raft?.setVoting(!this.#hasAbdicated)
+    this.#isNewcomer = false
     if (this.#readyAt !== null) this.#readyAt = meta.index
     this.#options.listener.onMembers(this.roster())
     this.#notify()

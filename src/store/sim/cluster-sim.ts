@@ -17,8 +17,9 @@ import { type LogRequest, unpackEntries } from '../log/messages.js'
 import { foundingOf } from '../roster.js'
 import { CRASH_MODES } from '../sim-disk.js'
 import { type ClientOp, History, HistoryViolation } from './history.js'
+import { addressesOf, PeersNet } from './peers-net.js'
 import { type Owner, SimClock } from './sim-clock.js'
-import { CALM, SimNet } from './sim-net.js'
+import { CALM, type Net, SimNet } from './sim-net.js'
 import { type Plant, SimNode } from './sim-node.js'
 
 export interface SimOptions {
@@ -27,6 +28,8 @@ export interface SimOptions {
   readonly seconds?: number
   /** First voters; default: drawn from 1..5, most often 3. */
   readonly nodes?: number
+  /** Over the real connections of `src/peer/`; default: some seeds are. */
+  readonly peers?: boolean
   readonly plant?: Plant
   /** Hears what happens, for a person who replays a seed. */
   readonly trace?: (line: string) => void
@@ -78,7 +81,7 @@ export class ClusterSim {
   readonly #prng: Prng
   readonly #plant: Plant
   readonly #clock: SimClock
-  readonly #net: SimNet
+  readonly #net: Net
   readonly #nodes: SimNode[] = []
   readonly #byOwner = new Map<Owner, SimNode>()
   readonly #checker = new Checker()
@@ -108,7 +111,9 @@ export class ClusterSim {
     const prng = this.#prng
     this.#plant = options.plant ?? {}
     this.#clock = new SimClock((owner) => this.#afterEvent(owner))
-    this.#net = new SimNet(this.#clock, prng)
+    // Some over the real connections, the others over something worse.
+    const isReal = options.peers ?? prng.chance(20)
+    this.#net = new (isReal ? PeersNet : SimNet)(this.#clock, prng)
     this.#net.doublesForwards = this.#plant.doublesForwards === true
     this.#founders = options.nodes ?? prng.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5])
     this.#snapshotAfterBytes = prng.pick([1500, 4000, 12_000, 1_000_000])
@@ -439,8 +444,8 @@ export class ClusterSim {
       const node = this.#add(`n${this.#nodes.length + 1}`, false)
       this.#start(node)
     } else {
-      const { incarnation } = prng.pick(members)
-      const peerUrl = `http://moved-${prng.below(100)}:2380`
+      const { incarnation, name } = prng.pick(members)
+      const peerUrl = prng.pick(addressesOf(name))
       replica.changeMembership({ type: 'move', incarnation, peerUrl }, done)
     }
   }

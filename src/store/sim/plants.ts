@@ -73,15 +73,15 @@ const faults = (name: string, fault: Faults, from: number): NamedPlant => ({
 })
 
 export const PLANTS: readonly NamedPlant[] = [
-  faults('a node votes twice in a term', { voteTwice: true }, 1),
-  faults('a vote is given to a shorter log', { voteForStaleLog: true }, 1),
-  faults('a heartbeat commits what the follower does not share', { commitUnmatched: true }, 1),
-  faults('less than a majority is enough', { quorumOffByOne: true }, 1),
-  faults('a follower acknowledges before its disk does', { replyBeforeDurable: true }, 1),
-  faults('a leader counts itself before its disk does', { selfAckBeforeDurable: true }, 1),
-  faults('entries that the leader does not have stay', { keepConflictingSuffix: true }, 1),
-  faults('a leader answers reads without asking', { staleRead: true }, 1),
-  faults('learners vote', { learnerVotes: true }, 1),
+  faults('a node votes twice in a term', { voteTwice: true }, 32),
+  faults('a vote is given to a shorter log', { voteForStaleLog: true }, 3),
+  faults('a heartbeat commits what the follower does not share', { commitUnmatched: true }, 8),
+  faults('less than a majority is enough', { quorumOffByOne: true }, 28),
+  faults('a follower acknowledges before its disk does', { replyBeforeDurable: true }, 5),
+  faults('a leader counts itself before its disk does', { selfAckBeforeDurable: true }, 7),
+  faults('entries that the leader does not have stay', { keepConflictingSuffix: true }, 2),
+  faults('a leader answers reads without asking', { staleRead: true }, 9),
+  faults('learners vote', { learnerVotes: true }, 7),
   {
     name: 'nothing is ever synced',
     plant: { disk: (disk) => wrap(disk, { datasync: () => {} }) },
@@ -104,12 +104,12 @@ export const PLANTS: readonly NamedPlant[] = [
         }
       },
     },
-    from: 1,
+    from: 2,
   },
   {
     name: 'an installed snapshot lacks some of its entries',
     plant: { spawn: forgetful },
-    from: 1,
+    from: 9,
   },
   {
     name: 'the term and vote of a write are forgotten',
@@ -123,21 +123,21 @@ export const PLANTS: readonly NamedPlant[] = [
     plant: asking((request) =>
       request.type === 'note-commit' ? { ...request, index: request.index + 2 } : request,
     ),
-    from: 1,
+    from: 2,
   },
   {
     name: 'leases end twice as fast',
     plant: { timeRate: 2 },
-    from: 1,
+    from: 12,
   },
   {
     name: 'reads are answered from what the node has applied',
     plant: { readsAreLocal: true },
-    from: 1,
+    from: 5,
   },
   {
     name: 'a request to the leader arrives twice',
     plant: { doublesForwards: true },
-    from: 1,
+    from: 3,
   },
 ]

@@ -1,6 +1,8 @@
+import type { Time } from '../../lib/clock.js'
 import type { Prng } from '../../lib/prng.js'
 import type { Forward, Peer } from '../../peer/peer.js'
 import type { ChunkHeader, ChunkReply, Message } from '../../raft/raft.js'
+import type { Roster } from '../cluster.js'
 import type { Owner, SimClock } from './sim-clock.js'
 
 /** What the network sees of a node. */
@@ -12,11 +14,15 @@ export interface NetNode extends Owner {
   /** What it said when its connections began. */
   readonly peer: Peer
   introduction(): Peer
+  roster(): Roster | null
+  appliedIndex(): number
   onRaft(message: Message, from: Peer): void
   onUnreachable(nodeId: number): void
   onChunk(header: ChunkHeader, bytes: Uint8Array, from: Peer): void
   onChunkReply(reply: ChunkReply, from: Peer): void
+  onChunkRoom(peer: Peer): void
   onForward(traffic: Forward, from: Peer): void
+  onForwardDown(peer: Peer): void
   onPeerUp(peer: Peer): void
   onPeerDown(peer: Peer): void
 }
@@ -30,19 +36,43 @@ export interface NetWeather {
 
 export const CALM: NetWeather = { lossPercent: 0, doublePercent: 0, delayMsMax: 1 }
 
+/** What lies between the nodes. */
+export interface Net {
+  weather: NetWeather
+  /** For tests: a request arrives twice. */
+  doublesForwards: boolean
+  add(node: NetNode): void
+  /** A process began. */
+  up(node: NetNode, time: Time): void
+  /** A process ended; with it, at once or much later, its connections. */
+  down(node: NetNode, isNoticed: boolean): void
+  /** One way. */
+  cut(from: NetNode, to: NetNode): void
+  heal(): void
+  rosterChanged(node: NetNode): void
+  statusChanged(node: NetNode): void
+  raft(from: NetNode, message: Message): void
+  chunk(from: NetNode, to: number, header: ChunkHeader, bytes: Uint8Array): boolean
+  chunkReply(from: NetNode, to: number, reply: ChunkReply): void
+  forward(
+    from: NetNode,
+    incarnation: string,
+    traffic: Forward,
+  ): 'sent' | 'down' | 'full' | 'too-long'
+}
+
 /**
  * Messages between nodes, each on its own: lost, doubled, late and overtaken, which streams would
  * not do, so it is harder on what stands on it than `peer/` is. Requests and chunks are lost at
  * most, as with a connection.
  */
-export class SimNet {
+export class SimNet implements Net {
   weather: NetWeather = CALM
   readonly #clock: SimClock
   readonly #prng: Prng
   readonly #nodes = new Map<number, NetNode>()
   /** One-way cuts, as in `1>2`. */
   readonly #cuts = new Set<string>()
-  /** For tests: a request arrives twice. */
   doublesForwards = false
 
   constructor(clock: SimClock, prng: Prng) {
@@ -62,7 +92,11 @@ export class SimNet {
     this.#cuts.clear()
   }
 
-  /** A process began: its connections stand a little later. */
+  rosterChanged(): void {}
+
+  statusChanged(): void {}
+
+  /** Its connections stand a little later. */
   up(node: NetNode): void {
     for (const other of this.#nodes.values()) {
       if (other === node || !other.isUp) continue
@@ -71,7 +105,6 @@ export class SimNet {
     }
   }
 
-  /** A process ended; with it, at once or much later, its connections. */
   down(node: NetNode, isNoticed: boolean): void {
     const { peer } = node
     for (const other of this.#nodes.values()) {
@@ -80,7 +113,9 @@ export class SimNet {
       const { life } = node
       this.#clock.at(this.#clock.nowMs + delayMs, other, () => {
         // It may be back, on new connections.
-        if (node.life === life && !node.isUp) other.onPeerDown(peer)
+        if (node.life !== life || node.isUp) return
+        other.onForwardDown(peer)
+        other.onPeerDown(peer)
       })
     }
   }
@@ -132,7 +167,8 @@ export class SimNet {
 
   #meet(node: NetNode, other: NetNode): void {
     this.#clock.at(this.#clock.nowMs + 1 + this.#prng.below(20), node, () => {
-      if (other.isUp) node.onPeerUp(other.introduction())
+      const { nodeId } = other
+      if (other.isUp) node.onPeerUp({ ...other.introduction(), nodeId })
     })
   }
 

@@ -14,7 +14,7 @@ import { openReplica } from '../open-replica.js'
 import { SimDisk } from '../sim-disk.js'
 import { NodeTime, type SimClock } from './sim-clock.js'
 import { simLog } from './sim-log.js'
-import type { NetNode, SimNet } from './sim-net.js'
+import type { Net, NetNode } from './sim-net.js'
 
 /** A bug of ours between the parts, to see that the simulation finds it. */
 export interface Plant {
@@ -30,7 +30,7 @@ export interface Plant {
 export interface SimNodeOptions {
   readonly name: string
   readonly clock: SimClock
-  readonly net: SimNet
+  readonly net: Net
   readonly prng: Prng
   readonly plant: Plant
   readonly snapshotAfterBytes: number
@@ -172,8 +172,9 @@ export class SimNode implements NetNode {
           },
           onConsensus: (status) => {
             this.consensus = status
+            net.statusChanged(this)
           },
-          onMembers: () => {},
+          onMembers: () => net.rosterChanged(this),
         },
       },
       {
@@ -184,9 +185,9 @@ export class SimNode implements NetNode {
       },
     )
     this.replica = replica
-    this.peer = this.introduction()
+    this.peer = { ...this.introduction(), nodeId: this.nodeId }
     events.onOpened(this)
-    net.up(this)
+    net.up(this, time)
   }
 
   /** The process is gone, and with it all that was not on the disk or in the page cache. */
@@ -206,17 +207,28 @@ export class SimNode implements NetNode {
     return min + this.#options.prng.float() * (max - min)
   }
 
+  roster(): Roster | null {
+    return this.replica?.roster() ?? null
+  }
+
+  appliedIndex(): number {
+    return this.replica?.consensus().appliedIndex ?? 0
+  }
+
   introduction(): Peer {
-    const logEnd = this.replica?.consensus().logEnd ?? { index: 0, term: 0 }
-    const { name, incarnation, nodeId } = this
+    const status = this.replica?.consensus()
+    const logEnd = status?.logEnd ?? { index: 0, term: 0 }
+    const nodeId = status?.nodeId ?? this.nodeId
+    const clusterId = status?.clusterId ?? ''
+    const { name, incarnation } = this
     return {
       name,
       incarnation,
       nodeId,
       bootId: `${this.life}`,
       clusterName: 'sim',
-      clusterId: 'sim',
-      admittedAt: 1,
+      clusterId: clusterId === '' ? null : clusterId,
+      admittedAt: status?.admittedAt ?? 0,
       level: 1,
       levelMin: 1,
       clusterLevel: 1,
@@ -249,8 +261,15 @@ export class SimNode implements NetNode {
     this.replica?.inbound.onPeerUp(peer)
   }
 
-  onPeerDown(peer: Peer): void {
+  onChunkRoom(peer: Peer): void {
+    this.replica?.inbound.onChunkRoom(peer)
+  }
+
+  onForwardDown(peer: Peer): void {
     this.#rpc?.peerDown(peer)
+  }
+
+  onPeerDown(peer: Peer): void {
     this.replica?.inbound.onPeerDown(peer)
   }
 }
