@@ -294,19 +294,23 @@ it.each([
     'that are not there',
     [],
     [
-      /rules\/0\/paths\/0\/backend: HTTPPipeline "demo" does not exist yet/,
+      /rules\/0\/paths\/0\/backend: HTTPPipeline or Pipeline "demo" does not exist yet/,
       /"other" does not/,
-      /headers\/0\/backend: HTTPPipeline "demo"/,
+      /headers\/0\/backend: HTTPPipeline or Pipeline "demo"/,
     ],
   ],
-  ['but one', [PIPELINE], [/HTTPPipeline "other" does not exist yet; requests for it get 503/]],
+  [
+    'but one',
+    [PIPELINE],
+    [/HTTPPipeline or Pipeline "other" does not exist yet; requests for it get 503/],
+  ],
   [
     'of another kind',
     [
       PIPELINE,
       SERVER.replace('server', 'other').replaceAll('other', 'other').replace('10080', '1'),
     ],
-    [/HTTPPipeline "other" is a HTTPServer/],
+    [/HTTPPipeline or Pipeline "other" is a HTTPServer/],
   ],
 ])('warns of references to objects %s', async (_name, before, expected) => {
   const bench = new Bench()
