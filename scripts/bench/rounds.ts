@@ -27,13 +27,14 @@ const SETTLE_SECONDS = 0.05
 /**
  * Every side in every round, in slices, in turn (A B A B …): what disturbs the machine for longer
  * than a slice disturbs all alike. The order turns round from one turn to the next, so that none
- * is always the one that runs on a machine warmed by another.
+ * is always the one that runs on a machine warmed by another. `loadOne`: for tests.
  */
 export async function interleave(
   bench: Bench,
   what: string,
   sides: readonly Side[],
   rounds: Rounds,
+  loadOne: typeof load = load,
 ): Promise<Series[]> {
   const samples = new Map<Side, Sample[]>(sides.map((side) => [side, []]))
   let turns = 0
@@ -43,7 +44,7 @@ export async function interleave(
     for (let slice = 0; slice < rounds.slices; slice++) {
       turns += 1
       for (const side of turns % 2 === 1 ? sides : sides.toReversed()) {
-        reports.get(side)?.push(await load(bench, side, rounds.seconds, SETTLE_SECONDS))
+        reports.get(side)?.push(await loadOne(bench, side, rounds.seconds, SETTLE_SECONDS))
       }
     }
     for (const side of sides) samples.get(side)?.push(sampleOf(reports.get(side) ?? []))
