@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { GatewayError } from '../lib/errors.js'
 import { suggest } from '../lib/suggest.js'
 import type { StoredObject } from '../protocol/coordinator.js'
@@ -28,10 +29,25 @@ export const listObjectsV2: Handler = async (call) => {
     .filter((object) => kind === null || object.kind === kind.kind)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
   if (isAll) {
-    const shown = [...shownAll(catalogue, objects)]
+    const shown = await inSlices(shownAll(catalogue, objects))
     return stamped(result, { type: 'value', value: { [DEFAULT_NAMESPACE]: shown } })
   }
   return stamped(result, { type: 'list', items: shownAll(catalogue, isHere ? objects : []) })
+}
+
+/** Longest time objects are read before sockets get a turn. */
+const SLICE_MS = 4
+
+async function inSlices<T>(items: Iterable<T>): Promise<readonly T[]> {
+  const all: T[] = []
+  let endMs = performance.now() + SLICE_MS
+  for (const item of items) {
+    all.push(item)
+    if (performance.now() < endMs) continue
+    await nextTurn()
+    endMs = performance.now() + SLICE_MS
+  }
+  return all
 }
 
 function* shownAll(

@@ -16,10 +16,18 @@ export const listStatusV2: Handler = async (call) => {
     ask(call, { type: 'list-objects' }),
   ])
   const { catalogue } = call.around
-  const entries = objects.value.flatMap((object) =>
-    entriesOf(catalogue, object, statuses.value[object.name] ?? {}),
-  )
-  return stamped(statuses, { type: 'map', entries: entries.sort(([a], [b]) => (a < b ? -1 : 1)) })
+  const places = objects.value
+    .flatMap((object) => placesOf(catalogue, object, statuses.value[object.name] ?? {}))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+  return stamped(statuses, { type: 'map', entries: shownAll(catalogue, places) })
+}
+
+/** One at a time: specs are read from texts, which takes a while where there are many. */
+function* shownAll(
+  catalogue: Catalogue,
+  places: readonly Place[],
+): Generator<readonly [key: string, status: unknown]> {
+  for (const place of places) yield [place.key, shown(catalogue, place)]
 }
 
 /** The same for one object. */
@@ -31,26 +39,40 @@ export const getStatusV2: Handler = async (call) => {
     ask(call, { type: 'get-object-status', name }),
     ask(call, { type: 'get-object', name }),
   ])
-  const entries = entriesOf(call.around.catalogue, object.value, status.value)
-  return stamped(status, { type: 'value', value: Object.fromEntries(entries) })
+  const { catalogue } = call.around
+  const places = placesOf(catalogue, object.value, status.value)
+  const value = Object.fromEntries(shownAll(catalogue, places))
+  return stamped(status, { type: 'value', value })
 }
 
 type Status = Readonly<Record<string, unknown>>
 
-function entriesOf(
+/** The status of an object on a member, and where v2 has it. */
+interface Place {
+  readonly key: string
+  readonly isTraffic: boolean
+  readonly object: StoredObject
+  readonly status: Status
+}
+
+function placesOf(
   catalogue: Catalogue,
   object: StoredObject,
   byMember: StatusByMember,
-): [key: string, status: unknown][] {
+): readonly Place[] {
   const isTraffic = catalogue.objectKind(object.kind)?.category !== 'BusinessController'
   const namespace = isTraffic ? TRAFFIC_NAMESPACE : DEFAULT_NAMESPACE
   return Object.entries(byMember).map(([member, status]) => {
-    const { timestamp, ...own } = flattened(object.name, status)
-    const shown = isTraffic
-      ? { spec: shownV2(catalogue, object), status: own, timestamp }
-      : { ...own, timestamp }
-    return [`${namespace}/${object.name}/${member}`, shown]
+    const key = `${namespace}/${object.name}/${member}`
+    return { key, isTraffic, object, status }
   })
+}
+
+function shown(catalogue: Catalogue, { isTraffic, object, status }: Place): unknown {
+  const { timestamp, ...own } = flattened(object.name, status)
+  return isTraffic
+    ? { spec: shownV2(catalogue, object), status: own, timestamp }
+    : { ...own, timestamp }
 }
 
 /** v2 has the statistics of a server beside its state, where v1 has them inside `status`. */
