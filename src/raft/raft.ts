@@ -1335,6 +1335,11 @@ export class Raft {
     this.#voting = voting
   }
 
+  /** Of the log in memory; `status` has it too, and costs more. */
+  get lastIndex(): number {
+    return this.#log.lastIndex
+  }
+
   status(): Status {
     const peers = this.#role === 'leader' ? [...this.#progress.values()] : []
     let neededFrom = this.#log.lastIndex + 1

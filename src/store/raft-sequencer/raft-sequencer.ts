@@ -662,7 +662,7 @@ export class RaftSequencer implements Sequencer {
     if (ready.append !== null) {
       this.#finish(this.#queue.push(ready.append))
       // What others may have is as good as said.
-      if (!this.#isAlone) this.#queue.handedIndex = raft.status().lastIndex
+      if (!this.#isAlone) this.#queue.handedIndex = raft.lastIndex
     }
     for (const transfer of ready.transfers) this.#out.begin(transfer)
     if (ready.committed.length > 0) this.#apply(raft, ready.committed)
