@@ -18,6 +18,8 @@ import {
 } from './cluster/nodes.js'
 
 const PATIENCE_MS = 30_000
+/** What is worse than this is shown with the logs of the survivors. */
+const GOAL_MS = 1_500
 
 function lossesOf(argv: readonly string[]): number {
   const at = argv.indexOf('--losses')
@@ -130,7 +132,9 @@ for (let loss = 0; loss < losses; loss++) {
     answers += each.answers
     failures.push(...each.failures)
   }
-  say(`${String(loss + 1).padStart(3)}  ${leader.name} ${how.padEnd(7)}  ${ms.toFixed(0)} ms`)
+  const each = survivors.map(({ name }, i) => `${name} ${times[i]?.toFixed(0)} ms`).join(', ')
+  say(`${String(loss + 1).padStart(3)}  ${leader.name} ${how.padEnd(7)}  ${each}`)
+  if (ms > GOAL_MS) for (const node of survivors) say(`--- ${node.name}\n${node.tail(25)}`)
   if (how === 'kill -9') leader.start()
   else leader.signalChild('SIGCONT')
   await caughtUp(leader, survivors)

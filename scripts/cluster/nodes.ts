@@ -140,8 +140,10 @@ export class Node {
     }
   }
 
-  tail(): string {
-    return readFileSync(join(this.home, 'output.log'), 'utf8').split('\n').slice(-8).join('\n')
+  /** The last it logged. */
+  tail(lines = 8): string {
+    const all = readFileSync(join(this.home, 'output.log'), 'utf8').split('\n')
+    return all.slice(-lines).join('\n')
   }
 
   /** The process that serves. */

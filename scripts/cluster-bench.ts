@@ -1,0 +1,34 @@
+/**
+ * What a cluster of three real nodes does in time: `node dist/scripts/cluster-bench.js
+ * [change|many|store]...`, all by default. Figures are printed and nothing is asserted; they are of
+ * this machine, with the load of client and nodes together.
+ *
+ * - `change`: from the moment a change is sent to one node until all three serve it, with few
+ *   objects and with 1,000 more; at full speed and at ten a second.
+ * - `many`: 10,000 objects: how long they take to write, a node to start with them, a node that was
+ *   away to catch up; memory and size of the data directory.
+ * - `store`: writes of the store over the peer port beside gRPC puts to etcd, one and three nodes,
+ *   1, 32 and 256 clients, on the same disk.
+ */
+import { changes } from './cluster/changes.js'
+import { manyObjects } from './cluster/many-objects.js'
+import { storeWrites } from './cluster/store-writes.js'
+
+const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  change: changes,
+  many: manyObjects,
+  store: storeWrites,
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.find((name) => !Object.hasOwn(BENCHES, name))
+if (unknown !== undefined) {
+  process.stderr.write(`expected ${Object.keys(BENCHES).join(', ')}, got ${unknown}\n`)
+  process.exitCode = 1
+} else {
+  for (const [name, run] of Object.entries(BENCHES)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue
+    process.stdout.write(`\n== ${name}\n`)
+    await run()
+  }
+}
