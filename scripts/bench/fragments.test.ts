@@ -9,7 +9,7 @@ const FRAGMENTS = readFragments(fileURLToPath(new URL('filters', import.meta.url
 
 it.each(FRAGMENTS)('the gateway takes $name', (fragment) => {
   const pipeline = JSON.stringify(fragmentPipeline(fragment, 'case-1', 4001))
-  const decoded = decodeDocument(pipeline, objectKinds)
+  const decoded = decodeDocument(pipeline, objectKinds, { dialect: fragment.dialect })
   expect(decoded.ok ? '' : formatProblems(decoded.problems)).toBe('')
   expect(fragment.name.split('-')[0]).toBe(fragment.kind)
   expect(fragment.summary).not.toBe('')

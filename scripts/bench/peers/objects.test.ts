@@ -5,18 +5,23 @@ import { PLAIN_SITE, type Site } from '../site.js'
 import { reasonOf } from './gateway.js'
 import { filtersFor, objectsFor } from './objects.js'
 
-it.each<[name: string, site: Site]>([
+const SITES: readonly (readonly [name: string, site: Site])[] = [
   ['one back end', { ...PLAIN_SITE, backEnds: [4001] }],
   ['three back ends', { ...PLAIN_SITE, backEnds: [4001, 4002, 4003] }],
   ['a mock', { ...PLAIN_SITE, mockBytes: 64 }],
   ['nine fields', { ...PLAIN_SITE, backEnds: [4001], fieldsSet: 9 }],
-])('this gateway takes the objects of %s', (_name, site) => {
-  const problems = objectsFor('v1', site, 23_456).map((object) => {
-    const decoded = decodeDocument(JSON.stringify(object), objectKinds)
-    return decoded.ok ? '' : formatProblems(decoded.problems)
+  ['big bodies', { ...PLAIN_SITE, backEnds: [4001], bigBodies: true }],
+]
+
+for (const dialect of ['v1', 'v2'] as const) {
+  it.each(SITES)(`objects of ${dialect} for %s are taken by this gateway too`, (_name, site) => {
+    const problems = objectsFor(dialect, site, 23_456).map((object) => {
+      const decoded = decodeDocument(JSON.stringify(object), objectKinds, { dialect })
+      return decoded.ok ? '' : formatProblems(decoded.problems)
+    })
+    expect(problems).toEqual(['', ''])
   })
-  expect(problems).toEqual(['', ''])
-})
+}
 
 it('nine fields and a proxy are a pipeline of ten filters', () => {
   expect(filtersFor('v1', { ...PLAIN_SITE, backEnds: [1], fieldsSet: 9 })).toHaveLength(10)
