@@ -613,6 +613,55 @@ it('a request that nobody made in its namespace is answered with 500', () =>
     { pipeline: 'flow: [{filter: proxy, namespace: other}]' },
   ))
 
+it('one flow asks two back ends, each in a namespace of its own, and answers with both', () =>
+  withServers(
+    2,
+    (request, response, server) => {
+      response.statusCode = request.url === '/orders/eve' ? 500 : 200
+      response.end(`"${server} ${request.url}"`)
+    },
+    ([users, orders]) => `
+flow:
+- {filter: ask-user, namespace: user}
+- {filter: users, namespace: user}
+- {filter: ask-orders, namespace: orders}
+- {filter: orders, namespace: orders, jumpIf: {failureCode: failed}}
+- {filter: answer}
+- {filter: END}
+- {filter: failed}
+filters:
+- name: ask-user
+  kind: RequestBuilder
+  template: |
+    method: GET
+    url: /users/{{ index .requests.DEFAULT.Header "X-User" 0 }}
+- {name: users, kind: Proxy, pools: [{servers: [{url: "http://127.0.0.1:${users}"}]}]}
+- name: ask-orders
+  kind: RequestBuilder
+  template: |
+    method: GET
+    url: /orders/{{ index .requests.DEFAULT.Header "X-User" 0 }}
+- {name: orders, kind: Proxy, pools: [{servers: [{url: "http://127.0.0.1:${orders}"}]}]}
+- name: answer
+  kind: ResponseBuilder
+  template: |
+    statusCode: 200
+    body: |
+      {"user": {{ .responses.user.Body }}, "orders": {{ .responses.orders.Body }}}
+- {name: failed, kind: ResponseBuilder, template: "statusCode: 502"}
+`,
+    async (harness) => {
+      const ask = (user: string) => harness.ask({ headers: [['x-user', user]] })
+      expect(JSON.parse((await ask('bob')).text)).toEqual({
+        user: '0 /users/bob',
+        orders: '1 /orders/bob',
+      })
+      expect((await ask('eve')).status).toBe(502)
+      // Nothing of answers in other namespaces is left, read or not: the harness sees to that.
+    },
+    'v2',
+  ))
+
 // -- health --------------------------------------------------------------------------------------
 
 it('leaves out a server that fails its checks, until it passes again', async () => {
