@@ -3,8 +3,8 @@ import { expect, it } from 'vitest'
 import { encoded } from './histogram.js'
 import { resultsPage } from './page.js'
 import { logTicks, msText, nines, percentilePlot } from './plot.js'
-import { emptyResult, resultText, tableText } from './result.js'
-import { type Results, resultsJson } from './results-file.js'
+import { emptyResult, type Results, resultText, tableText } from './result.js'
+import { resultsJson } from './results-file.js'
 import type { Sample } from './sample.js'
 
 function histogram(): string {

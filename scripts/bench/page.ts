@@ -2,8 +2,7 @@
 import { verdictText } from './bars.js'
 import { curveOf, mergedHistogram } from './histogram.js'
 import { costPlot, escaped, percentilePlot } from './plot.js'
-import { barTable, type ScenarioResult, type Table } from './result.js'
-import type { Results } from './results-file.js'
+import { barTable, type Results, type ScenarioResult, type Table } from './result.js'
 import { surroundingsLines } from './surroundings.js'
 
 /** Colours of sides, told apart by those who do not see red and green apart too (Okabe, Ito). */

@@ -1,6 +1,8 @@
 /** What a scenario found, in the form that the terminal, the page and the JSON file share. */
 import { type Bar, barText, figureText, intervalText, verdictText } from './bars.js'
+import type { Effort } from './bench.js'
 import type { Series } from './sample.js'
+import type { Surroundings } from './surroundings.js'
 
 export interface Table {
   readonly title: string
@@ -42,6 +44,13 @@ export interface ScenarioResult {
   readonly phases: readonly { readonly name: string; readonly series: readonly Series[] }[]
   /** Why it could not be finished; null when it was. */
   readonly failure: string | null
+}
+
+/** Of a whole run. */
+export interface Results {
+  readonly surroundings: Surroundings
+  readonly effort: Effort
+  readonly scenarios: readonly ScenarioResult[]
 }
 
 /** A result with nothing in it yet. */

@@ -1,18 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { judge } from './bars.js'
-import type { Effort } from './bench.js'
 import { encoded, mergedHistogram } from './histogram.js'
 import { resultsPage } from './page.js'
-import type { ScenarioResult } from './result.js'
+import type { Results } from './result.js'
 import type { Sample, Series } from './sample.js'
-import type { Surroundings } from './surroundings.js'
-
-export interface Results {
-  readonly surroundings: Surroundings
-  readonly effort: Effort
-  readonly scenarios: readonly ScenarioResult[]
-}
 
 /** Of the JSON file; raised when its form changes. */
 const FORMAT = 1
