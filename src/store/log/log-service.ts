@@ -74,6 +74,11 @@ export class LogService {
     switch (request.type) {
       case 'write': {
         const { seq, hardState, install, commit } = request
+        if (install !== null && log.snapshots.isWriting) {
+          // Of a state that is about to be an old one.
+          log.snapshots.abandon()
+          this.#reply({ type: 'snapshot-failed', reason: 'a snapshot of the leader came' })
+        }
         log.write({ hardState, install, entries: unpackEntries(request.entries), commit })
         if (install !== null) this.#replySnapshot(log)
         this.#written(log, seq)

@@ -258,6 +258,34 @@ it('what came is not installed when a byte of it is wrong, or it is of another p
   expect(log.snapshots.checkIncoming(40, 3)).toBe(true)
 })
 
+it('an install ends a snapshot of its own that is being written', () => {
+  const disk = newDisk()
+  const { replies, service: log, time } = service(disk)
+  for (let index = 1; index <= 5; index++) log.handle(write(index))
+  log.handle({ type: 'snapshot-begin', index: 5, term: 1, head: HEAD })
+  log.handle({ type: 'snapshot-chunk', bytes: new Uint8Array(Buffer.from('old')) })
+  const bytes = snapshotBytes(40, 3, ['one'])
+  log.handle({ type: 'receive', key: 1, fresh: true, offset: 0, bytes })
+  log.handle({ type: 'receive-check', key: 1, index: 40, term: 3 })
+  replies.length = 0
+  log.handle({ ...write(0), seq: 9, install: { index: 40, term: 3 }, entries: packEntries([]) })
+  // What was on its way when that happened.
+  log.handle({ type: 'snapshot-chunk', bytes: new Uint8Array(Buffer.from('old')) })
+  log.handle({ type: 'snapshot-end' })
+  expect(replies.map((reply) => reply.type)).toEqual([
+    'snapshot-failed',
+    'restore-begin',
+    'restore-chunk',
+    'durable',
+  ])
+  log.handle({ type: 'send-open', transfer: 1, index: 1 })
+  expect(replies.at(-1)).toMatchObject({ type: 'sending', snapshot: { index: 40 } })
+  time.advance(0)
+  expect(disk.list().filter((name) => /snapshot|install|tmp/.test(name))).toEqual([
+    snapshotName(40),
+  ])
+})
+
 it('an installed snapshot that is damaged later is refused: there is no log before it', () => {
   const disk = newDisk()
   install(disk, snapshotBytes(40, 3, ['one', 'two']))
@@ -380,7 +408,7 @@ it('any flipped byte before the last write is noticed or harmless', () => {
     }
   }
   expect(refusals).toBeGreaterThan(1000)
-})
+}, 60_000)
 
 it('with `syncedUpTo` stripped the same damage goes unnoticed: the test above can fail', () => {
   const { disk } = written(3)
