@@ -248,6 +248,7 @@ export class NodeFixture implements NodeControls {
   readonly member = 'eg-1'
   readonly clusterName = 'demo'
   readonly clusterRole = 'writer'
+  readonly homeDir = '/tmp'
   logFile = '/dev/null'
   level: LogLevel = 'info'
   wanted: ProfileOptions = { cpuFile: null, heapFile: null }

@@ -7,6 +7,8 @@ export interface NodeControls {
   readonly member: string
   readonly clusterName: string
   readonly clusterRole: string
+  /** Where relative paths begin. */
+  readonly homeDir: string
   /** Path of the log of all threads, JSON lines. */
   readonly logFile: string
   logLevel(): LogLevel
@@ -14,6 +16,6 @@ export interface NodeControls {
   setLogLevel(level: LogLevel): void
   /** Where profiles of all threads go, each with the name of the thread behind; null: none. */
   profiles(): ProfileOptions
-  /** Ends and writes what is null now, begins what was null. */
+  /** Ends and writes what is null now, begins what was null; paths are absolute. */
   setProfiles(options: ProfileOptions): void
 }

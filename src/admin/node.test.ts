@@ -128,6 +128,8 @@ it('begins and ends profiles', () =>
       cpuPath: path,
       memoryPath: join(dir, 'heap'),
     })
+    expect((await call('POST', '/profile/start/cpu', 'path: here')).status).toBe(200)
+    expect(node.wanted.cpuFile).toBe('/tmp/here')
     for (const body of ['', '{}', '{"path": ""}', '{"path": 1}', '{"path": "/gone/away/x"}', '{']) {
       expect((await call('POST', '/profile/start/cpu', body)).status, body).toBe(400)
     }

@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { GatewayError } from '../lib/errors.js'
 import { decode } from '../spec/decode.js'
 import { object, string } from '../spec/schema.js'
@@ -41,7 +41,7 @@ async function pathOf(call: Call): Promise<string> {
   const parsed = parseYaml(await call.readText())
   const decoded = parsed.ok ? decode(WANTED, parsed.documents[0]?.value ?? {}) : null
   if (decoded?.ok !== true) throw new GatewayError('REQUEST_INVALID', 'missing path')
-  const { path } = decoded.value
+  const path = resolve(call.around.node.homeDir, decoded.value.path)
   try {
     accessSync(dirname(path), constants.W_OK)
   } catch {

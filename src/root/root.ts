@@ -258,6 +258,7 @@ export class Root {
       member: options.name,
       clusterName: options.clusterName,
       clusterRole: options.clusterRole,
+      homeDir: resolve(options.homeDir),
       logFile: this.#logOptions.file,
       logLevel: () => this.#logOptions.level,
       setLogLevel: (level) => {
@@ -265,10 +266,8 @@ export class Root {
         this.#observe()
       },
       profiles: () => this.#wanted,
-      setProfiles: ({ cpuFile, heapFile }) => {
-        const under = (path: string | null): string | null =>
-          path === null ? null : resolve(options.homeDir, path)
-        this.#wanted = { cpuFile: under(cpuFile), heapFile: under(heapFile) }
+      setProfiles: (wanted) => {
+        this.#wanted = wanted
         this.#observe()
       },
     }
