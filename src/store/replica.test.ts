@@ -173,7 +173,7 @@ it('a cluster that is idle writes nothing to its disks', () => {
   const before = world.nodes.map((node) => node.disk.changeCount)
   world.run(600_000)
   expect(world.nodes.map((node) => node.disk.changeCount)).toEqual(before)
-})
+}, 60_000)
 
 it('a leader that stops hands over first: nobody waits for a timeout', () => {
   const world = World.led('abc')
@@ -366,7 +366,7 @@ it('a follower that was away for long gets a snapshot, and its watchers list aga
   away.start()
   world.until(() => away.isReady)
   expect(world.get(away, 'k/49', 'linearizable')).toBe('4999')
-})
+}, 60_000)
 
 it('a cluster grows from one to three, and shrinks again', () => {
   const world = World.led('a')
@@ -392,7 +392,7 @@ it('a cluster grows from one to three, and shrinks again', () => {
   world.until(() => [b, c].some((node) => node !== leader && node.consensus?.role === 'leader'))
   expect(world.txn(c === leader ? b : c, put('k', 'y')).ok).toBe(true)
   expect(world.leader.replica?.roster().removed).toMatchObject([{ name: leader.name }])
-})
+}, 60_000)
 
 it.each<[name: string, change: (world: World) => MembershipChange, message: string]>([
   [

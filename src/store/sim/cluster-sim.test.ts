@@ -31,15 +31,19 @@ it('and over the real connections between nodes', () => {
   }
 }, 60_000)
 
-it.each(FAILED)('seed %d, which failed once', (seed) => {
-  new ClusterSim({ seed }).run()
-})
+it.each(FAILED)(
+  'seed %d, which failed once',
+  (seed) => {
+    new ClusterSim({ seed }).run()
+  },
+  60_000,
+)
 
 it('the same seed gives the same run', () => {
   const [first, second] = [3, 3].map((seed) => new ClusterSim({ seed, seconds: 5 }).run())
   expect(second).toEqual(first)
   expect(new ClusterSim({ seed: 4, seconds: 5 }).run()).not.toEqual(first)
-})
+}, 60_000)
 
 it.each(PLANTS)(
   'the simulation notices when $name',
