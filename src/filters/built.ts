@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { isFieldName, isFieldValue, toLatin1 } from '../http/headers.js'
 import { parseYaml } from '../spec/yaml.js'
+import { NOT_SIMPLE, readSimpleYaml } from './simple-yaml.js'
 
 /** Something that a template made is not what it should be: the message says what. */
 export class BuildError extends Error {
@@ -11,6 +12,8 @@ type Fields = ReadonlyMap<string, unknown>
 
 /** What a template gave, as YAML; the first document, null when there is none. */
 export function readYaml(text: string): unknown {
+  const simple = readSimpleYaml(text)
+  if (simple !== NOT_SIMPLE) return simple
   const parsed = parseYaml(text)
   if (!parsed.ok) {
     const { line, column } = parsed.position

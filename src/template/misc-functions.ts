@@ -107,7 +107,7 @@ function fromBase64(text: string): string {
   const clean = text.replace(/[\r\n]/g, '')
   const isValid = /^[A-Za-z0-9+/]*={0,2}$/.test(clean) && clean.length % 4 === 0
   if (isValid) return Buffer.from(clean, 'base64').toString()
-  const bad = clean.search(/[^A-Za-z0-9+/]/)
+  const bad = text.search(/[^A-Za-z0-9+/\r\n]/)
   return `illegal base64 data at input byte ${bad < 0 ? clean.length - (clean.length % 4) : bad}`
 }
 

@@ -214,6 +214,7 @@ function byKind(value: Value, verb: string, flags: Flags, run: Run): string | nu
 function collection(value: Value, verb: string, flags: Flags, run: Run): string | null {
   const each = (item: Value): string => {
     run.step()
+    if (item === null) return '<nil>'
     return formatted(item, verb, flags, run)
   }
   if (value instanceof Uint8Array) {
