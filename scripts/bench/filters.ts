@@ -78,11 +78,12 @@ function casesOf(fragments: readonly Fragment[], site: Site): Case[] {
   }))
   const measured = fragments.map((fragment, i) => {
     const number = fixed.length + i
-    const { method, headers, body } = fragment.request
+    const { method, headers, body, status } = fragment.request
+    const expect = { status }
     return {
       name: fragment.name,
       pipeline: fragmentPipeline(fragment, `case-${number}`, port),
-      entry: { path: pathOf(number), method, headers, ...(body === '' ? {} : { body }) },
+      entry: { path: pathOf(number), method, headers, expect, ...(body === '' ? {} : { body }) },
     }
   })
   return [...fixed, ...measured]

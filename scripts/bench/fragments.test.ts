@@ -30,7 +30,7 @@ it('a file that says little gets the defaults', () => {
     jumpIf: {},
     copies: 8,
     microsMax: null,
-    request: { method: 'GET', headers: {}, body: '' },
+    request: { method: 'GET', headers: {}, body: '', status: '2xx' },
     filter: { kind: 'Mock' },
   })
 })

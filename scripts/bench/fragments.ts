@@ -26,6 +26,8 @@ export interface FragmentRequest {
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** Of the answer: what is not this is an error. */
+  readonly status: string
 }
 
 const COPIES_DEFAULT = 8
@@ -57,7 +59,7 @@ export function readFragment(name: string, text: string): Fragment {
     jumpIf: written.jumpIf ?? {},
     copies: written.copies ?? COPIES_DEFAULT,
     microsMax: written.microsMax ?? null,
-    request: { method: 'GET', headers: {}, body: '', ...written.request },
+    request: { method: 'GET', headers: {}, body: '', status: '2xx', ...written.request },
     filter: written.filter ?? {},
   }
 }

@@ -9,6 +9,7 @@ export interface MixEntry {
   readonly path: string
   readonly method?: string
   readonly body?: string
+  readonly expect?: { readonly status: string }
   readonly headers?: Readonly<Record<string, string>>
 }
 
