@@ -319,6 +319,30 @@ it('a lease is kept alive through any node, and ends when nobody does', () => {
   expect(gone).toMatchObject({ ok: false, error: { detail: { reason: 'lease-not-found' } } })
 })
 
+it('a leader that was stopped does not end a lease for the next one', () => {
+  const world = World.led('abc')
+  const { leader } = world
+  const grant = world.answer<Outcome<LeaseGrant>>((done) =>
+    leader.replica?.store.lease.grant(5_000, done),
+  )
+  if (!grant.ok) throw grant.error
+  const { id } = grant.value
+  const [node] = world.followers as [SimNode]
+  world.txn(node, { type: 'put', key: 'k', value: Buffer.from('x'), lease: id })
+  leader.pausedUntilMs = world.clock.nowMs + 7_000
+  world.until(() =>
+    world.nodes.some((each) => each !== leader && each.consensus?.role === 'leader'),
+  )
+  const untilMs = leader.pausedUntilMs + 3_000
+  while (world.clock.nowMs < untilMs) {
+    world.run(500)
+    const kept = world.answer((done) => node.replica?.store.lease.keepAlive(id, done))
+    expect(kept).toMatchObject({ ok: true })
+  }
+  expect(world.get(node, 'k', 'linearizable')).toBe('x')
+  expect(leader.consensus?.role).toBe('follower')
+})
+
 it('the time of a lease starts anew with a new leader', () => {
   const world = World.led('abc')
   const grant = world.answer<Outcome<LeaseGrant>>((done) =>
