@@ -158,6 +158,6 @@ it('no document makes it throw, whichever dialect it is taken for', () => {
       const { ok } = decodeDocument(text, objectKinds, { dialect })
       expect(typeof ok).toBe('boolean')
     }),
-    { numRuns: 300 },
+    { numRuns: 60 },
   )
 })
