@@ -26,6 +26,7 @@ it.each<[text: string]>([
   ['- a\n- 1\n- "x"'],
   ['a:\n  b:\n    c: d\n  e: f'],
   ['a:\n- b\nc: d'],
+  ['headers:\n  "X-A b": ["c"]\n  \'X-B\': d'],
 ])('reads %j as the parser does', (text) => {
   const simple = readSimpleYaml(text)
   expect(simple).not.toBe(NOT_SIMPLE)
@@ -53,7 +54,10 @@ it.each<[text: string]>([
   ['a: 2026-01-01'],
   ['---\na: b'],
   ['a: b: c'],
-  ['"a": b'],
+  ['"__proto__": b'],
+  ['"<<": b'],
+  ["'a'b: c"],
+  ['"a\\n": b'],
   ['? a'],
   ['a: 12345678901234567890'],
 ])('leaves %j to the parser', (text) => {
@@ -111,6 +115,10 @@ it('what it reads is what the parser reads', () => {
     'a:',
     'b: ',
     'c:\n',
+    '"k": ',
+    "'k': ",
+    '"k":',
+    '"<<": ',
     'x: y',
     '\n\n',
     'é',

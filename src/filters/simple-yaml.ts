@@ -57,7 +57,7 @@ function checked(value: unknown, depth = 0): unknown {
   return value
 }
 
-const KEY = /^( *)([A-Za-z][A-Za-z0-9_-]*):(?: +(.*?))? *$/
+const KEY = /^ *(?:"([^"\\]+)"|'([^']+)'|([A-Za-z][A-Za-z0-9_-]*)):(?: +(.*?))? *$/
 const ITEM = /^( *)- +(.*?) *$/
 const DOUBLE_QUOTED = /^"(?:[^"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"$/
 const SINGLE_QUOTED = /^'(?:[^']|'')*'$/
@@ -125,8 +125,10 @@ class Reader {
       if (line === '' || indentOf(line) < indent) return entries
       const found = KEY.exec(line)
       if (found === null || indentOf(line) > indent) return NOT_SIMPLE
-      const [, , key = '', rest = ''] = found
-      if (Object.hasOwn(entries, key) || WORDS.test(key)) return NOT_SIMPLE
+      const [, double, single, plain = '', rest = ''] = found
+      const key = double ?? single ?? plain
+      const isDoubtful = key === '__proto__' || key === '<<' || WORDS.test(plain)
+      if (isDoubtful || Object.hasOwn(entries, key)) return NOT_SIMPLE
       this.#at += 1
       const value = this.#value(rest, indent, depth)
       if (value === NOT_SIMPLE) return NOT_SIMPLE
