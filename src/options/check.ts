@@ -64,7 +64,7 @@ function checkLater(o: ServerOptions, where: Where): string[] {
   const problems: string[] = []
   if (o.forceNewCluster) {
     problems.push(
-      `${where('forceNewCluster')}: there is no cluster to leave: this version runs single members`,
+      `${where('forceNewCluster')}: a cluster cannot be made of what is left of one yet; docs/cluster.md says how to save its objects`,
     )
   }
   return problems
