@@ -4,7 +4,10 @@ import { CoordinatorThread } from './coordinator/coordinator-thread.js'
 import { giveWay } from './lib/thread-priority.js'
 import type { CoordinatorThreadData } from './root/threads.js'
 
+/** By then all workers serve, also on a slow machine. */
+const START_UP_MS = 5_000
+
 const { incarnation, ports, data } = workerData as ThreadData<'root', CoordinatorThreadData>
-// Requests come first; the threads of the log and of validation follow, as they are started in here.
-giveWay()
 new CoordinatorThread(ports.root, data, incarnation === 1).start()
+// Requests come first, but not before there are workers: a start or restart is urgent.
+setTimeout(giveWay, START_UP_MS).unref()

@@ -12,6 +12,7 @@ import type {
   UpstreamRequest,
   UpstreamServer,
 } from './contract.js'
+import { CROWD_MIN, PATIENCE_MS, type Pressure } from './crowd-limit.js'
 import { type SystemLookup, SystemResolver } from './resolver.js'
 import { type Peer, ScriptedServer, TEST_CERT, turns, until } from './scripted-server.fixture.js'
 
@@ -94,6 +95,7 @@ interface RigOptions extends Partial<ServerOptions> {
   lookup?: SystemLookup
   isTls?: boolean
   idleMax?: number
+  pressure?: Pressure
 }
 
 function request(over: Partial<UpstreamRequest> = {}): UpstreamRequest {
@@ -105,13 +107,14 @@ const ANSWER = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'
 
 /** Runs `test` against a client and a back end of its own, and sees that nothing leaks. */
 async function withRig(options: RigOptions, test: (rig: Rig) => Promise<void>): Promise<void> {
-  const { host = '127.0.0.1', lookup, isTls = false, idleMax = 100, ...rest } = options
+  const { host = '127.0.0.1', lookup, isTls = false, idleMax = 100, pressure, ...rest } = options
   const backend = isTls ? await ScriptedServer.listenTls() : await ScriptedServer.listen()
   const time = new VirtualTime()
   const timers = new TimerWheel(time)
   const resolver =
     lookup === undefined ? new SystemResolver(time) : new SystemResolver(time, lookup)
-  const client = new HttpUpstreamClient({ timers, resolver, idleMax })
+  const pressed = pressure === undefined ? {} : { pressure }
+  const client = new HttpUpstreamClient({ timers, resolver, idleMax, ...pressed })
   const scheme = isTls ? 'https' : 'http'
   const server = client.acquire({ scheme, host, port: backend.port }, rest)
   const rig: Rig = {
@@ -1280,5 +1283,107 @@ it('close ends what is not done in time', async () => {
     pass(1_100)
     await closed
     expect([first.got.kind, waiting.got.kind]).toEqual(['aborted', 'aborted'])
+  })
+})
+
+// --- more than the thread can do
+
+const FULL: Pressure = { isFull: () => true }
+
+/** Sends `count` requests, and waits until the back end has the `expected` heads. */
+async function crowd(
+  { send, backend }: Rig,
+  count: number,
+  expected: number,
+): Promise<{ sent: ReturnType<Rig['send']>[]; peers: Peer[] }> {
+  const sent = Array.from({ length: count }, (_, i) => send({ target: `/${i}` }))
+  const peers: Peer[] = []
+  for (let i = 0; i < expected; i++) {
+    const peer = await backend.peer(i)
+    await peer.expects('\r\n\r\n')
+    peers.push(peer)
+  }
+  await turns()
+  return { sent, peers }
+}
+
+it('a thread with time to spare holds nothing back', async () => {
+  await withRig({ pressure: { isFull: () => false } }, async (rig) => {
+    const { sent, peers } = await crowd(rig, CROWD_MIN + 8, CROWD_MIN + 8)
+    expect(rig.server.counts).toMatchObject({ busy: CROWD_MIN + 8, queued: 0 })
+    for (const peer of peers) peer.send(ANSWER)
+    for (const { got } of sent) expect((await got.over()).status).toBe(200)
+  })
+})
+
+it('a thread without sends a crowd through few connections, first come, first served', async () => {
+  await withRig({ pressure: FULL }, async (rig) => {
+    const { sent, peers } = await crowd(rig, CROWD_MIN + 3, CROWD_MIN)
+    expect(rig.server.counts).toMatchObject({ open: CROWD_MIN, busy: CROWD_MIN, queued: 3 })
+    sent[CROWD_MIN + 1]?.call.cancel()
+    expect(rig.server.counts.queued).toBe(2)
+    const peer = peers[5] as Peer
+    for (const next of [CROWD_MIN, CROWD_MIN + 2]) {
+      peer.received = ''
+      peer.send(ANSWER)
+      await peer.expects(`GET /${next} `)
+    }
+    for (const each of peers) each.send(ANSWER)
+    for (const [i, { got }] of sent.entries()) {
+      if (i !== CROWD_MIN + 1) expect((await got.over()).status).toBe(200)
+    }
+    expect(rig.backend.peers).toHaveLength(CROWD_MIN)
+    expect(rig.server.counts).toMatchObject({ busy: 0, idle: CROWD_MIN, queued: 0 })
+  })
+})
+
+it('whoever was held back for long enough is served all the same', async () => {
+  await withRig({ pressure: FULL }, async (rig) => {
+    const { sent } = await crowd(rig, CROWD_MIN + 3, CROWD_MIN)
+    rig.pass(PATIENCE_MS - 1)
+    await turns()
+    expect(rig.backend.peers).toHaveLength(CROWD_MIN)
+    rig.pass(10)
+    for (let i = 0; i < 3; i++) await (await rig.backend.peer(CROWD_MIN + i)).head()
+    expect(rig.server.counts).toMatchObject({ busy: CROWD_MIN + 3, queued: 0 })
+    // The limit has risen: the next is not held back.
+    const { call } = rig.send()
+    await (await rig.backend.peer(CROWD_MIN + 3)).head()
+    call.cancel()
+    for (const { call: each } of sent) each.cancel()
+  })
+})
+
+it('a crowd that was let in before grows smaller before others follow', async () => {
+  let isFull = false
+  await withRig({ pressure: { isFull: () => isFull } }, async (rig) => {
+    const { sent, peers } = await crowd(rig, CROWD_MIN + 2, CROWD_MIN + 2)
+    isFull = true
+    const later = [rig.send(), rig.send()]
+    expect(rig.server.counts.queued).toBe(2)
+    for (const [i, counts] of [
+      { busy: CROWD_MIN + 1, idle: 1, queued: 2 },
+      { busy: CROWD_MIN, idle: 2, queued: 2 },
+      { busy: CROWD_MIN, idle: 2, queued: 1 },
+      { busy: CROWD_MIN, idle: 2, queued: 0 },
+      { busy: CROWD_MIN - 1, idle: 3, queued: 0 },
+    ].entries()) {
+      peers[i]?.send(ANSWER)
+      await sent[i]?.got.over()
+      expect(rig.server.counts, `answer ${i}`).toMatchObject(counts)
+    }
+    for (const { call } of [...sent, ...later]) call.cancel()
+  })
+})
+
+it('those held back are served by a pool that is given up, and by no connection that was not there', async () => {
+  await withRig({ pressure: FULL }, async (rig) => {
+    const { sent, peers } = await crowd(rig, CROWD_MIN + 2, CROWD_MIN)
+    rig.server.release()
+    for (const peer of peers) peer.send(ANSWER)
+    for (let i = 0; i < 2; i++) await peers[i]?.expects(`GET /${CROWD_MIN + i} `)
+    for (let i = 0; i < 2; i++) peers[i]?.send(ANSWER)
+    for (const { got } of sent) expect((await got.over()).status).toBe(200)
+    expect(rig.backend.peers).toHaveLength(CROWD_MIN)
   })
 })

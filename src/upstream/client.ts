@@ -12,6 +12,7 @@ import type {
   UpstreamServer,
   UpstreamStats,
 } from './contract.js'
+import type { Pressure } from './crowd-limit.js'
 import { failLater, type PoolContext, ServerPool } from './pool.js'
 import { buildRequestHead } from './request-head.js'
 import type { SystemResolver } from './resolver.js'
@@ -48,6 +49,8 @@ export interface UpstreamClientOptions {
   readonly resolver: SystemResolver
   /** Idle connections over all servers. Default 10 240. */
   readonly idleMax?: number
+  /** Of the thread; without it the thread counts as one that has time to spare. */
+  readonly pressure?: Pressure
 }
 
 /** The HTTP/1.1 client of one worker. */
@@ -62,6 +65,7 @@ export class HttpUpstreamClient implements UpstreamClient, PoolContext {
   retried = 0
   idleDropped = 0
   refused = 0
+  readonly #pressure: Pressure | null
   readonly #byKey = new Map<string, ServerPool>()
   /** Those too that nobody holds any more, until they are empty. */
   readonly #pools = new Set<ServerPool>()
@@ -75,6 +79,7 @@ export class HttpUpstreamClient implements UpstreamClient, PoolContext {
     this.timers = options.timers
     this.resolver = options.resolver
     this.idleMax = options.idleMax ?? IDLE_MAX
+    this.#pressure = options.pressure ?? null
   }
 
   get stats(): UpstreamStats {
@@ -138,6 +143,10 @@ export class HttpUpstreamClient implements UpstreamClient, PoolContext {
   }
 
   // --- as pools see it
+
+  isPressed(): boolean {
+    return this.#pressure?.isFull(this.timers.coarseMs) === true
+  }
 
   hold(call: Call): void {
     if (this.#held.push(call) === 1) setImmediate(flushHeld, this)

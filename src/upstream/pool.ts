@@ -19,6 +19,7 @@ import type {
   UpstreamErrorKind,
   UpstreamServer,
 } from './contract.js'
+import { CROWD_MIN, CrowdLimit, PATIENCE_MS } from './crowd-limit.js'
 import { dial } from './dial.js'
 import { KnownLines } from './known-lines.js'
 import type { SystemResolver } from './resolver.js'
@@ -37,6 +38,8 @@ export interface PoolContext {
   /** Idle connections of all pools together; kept by the pools. */
   idleCount: number
   readonly idleMax: number
+  /** The thread has more to do than it can. */
+  isPressed(): boolean
   connectionsOpened: number
   reused: number
   retried: number
@@ -79,6 +82,8 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
   #last: Call | null = null
   #queued = 0
   readonly #queueTimer: WheelTimer
+  readonly #crowd = new CrowdLimit()
+  readonly #patienceTimer: WheelTimer
   /** When each address of the name was last in an answer; null for a server named by address. */
   readonly #seenMs: Map<string, number> | null
   #recheckAtMs = 0
@@ -94,6 +99,7 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
     this.#secureContext = origin.scheme === 'https' ? secureContextOf(options.tls) : null
     this.#seenMs = isIP(origin.host) === 0 ? new Map() : null
     this.#queueTimer = new WheelTimer<unknown>(this, onQueueTimer)
+    this.#patienceTimer = new WheelTimer<unknown>(this, onPatienceTimer)
   }
 
   get counts(): ServerCounts {
@@ -115,6 +121,38 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
 
   /** Finds a connection for `call`, makes one, lets it wait, or refuses it. */
   dispatch(call: Call): void {
+    const { inUse } = this
+    if (inUse >= CROWD_MIN && this.#queued < this.options.queueMax && this.#isCrowded(inUse)) {
+      this.#enqueue(call)
+      this.#startPatience()
+    } else this.#serve(call)
+  }
+
+  get inUse(): number {
+    return (this.#byState[BUSY] as number) + (this.#byState[CONNECTING] as number)
+  }
+
+  #isCrowded(inUse: number): boolean {
+    return this.#context.isPressed() && this.#crowd.isReached(inUse, this.timers.coarseMs)
+  }
+
+  /** Whether a connection that is done should rest although calls wait; itself is still in use. */
+  #isOvercrowded(): boolean {
+    const { inUse } = this
+    if (inUse <= CROWD_MIN || !this.#isCrowded(inUse - 1)) return false
+    this.#startPatience()
+    return true
+  }
+
+  get #mayRest(): boolean {
+    return !this.#isRetired && this.#context.idleCount < this.#context.idleMax
+  }
+
+  #startPatience(): void {
+    if (!this.#patienceTimer.isRunning) this.timers.start(this.#patienceTimer, PATIENCE_MS)
+  }
+
+  #serve(call: Call): void {
     const connection = this.#idle.pop()
     if (connection !== undefined) {
       this.#context.idleCount -= 1
@@ -194,12 +232,11 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
 
   giveBack(connection: Connection): void {
     if (this.#seenMs !== null && !this.#isCurrent(this.#seenMs, connection)) connection.close()
-    else if (this.#first !== null) {
+    else if (this.#first !== null && !(this.#mayRest && this.#isOvercrowded())) {
       this.#context.reused += 1
       connection.begin(this.#take(this.#first))
-    } else if (this.#isRetired || this.#context.idleCount >= this.#context.idleMax) {
-      connection.close()
-    } else {
+    } else if (!this.#mayRest) connection.close()
+    else {
       connection.rest(this.options.keepAliveMs)
       this.#idle.push(connection)
       this.#context.idleCount += 1
@@ -300,6 +337,29 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
     this.#tellIfEmpty()
   }
 
+  /**
+   * Called by the timer that {@link dispatch} starts: those that were held back for long enough are
+   * served as if there were no crowd.
+   */
+  losePatience(): void {
+    const now = this.timers.nowMs
+    const untilMs = now - PATIENCE_MS
+    if (this.#canServe && this.#first !== null && this.#first.queuedMs <= untilMs) {
+      this.#crowd.rise(now)
+      while (this.#canServe && this.#first !== null && this.#first.queuedMs <= untilMs) {
+        this.#serve(this.#take(this.#first))
+      }
+    }
+    if (this.#canServe && this.#first !== null) {
+      this.timers.start(this.#patienceTimer, PATIENCE_MS - (now - this.#first.queuedMs))
+    }
+  }
+
+  /** Whether a call need not wait for a connection in use. */
+  get #canServe(): boolean {
+    return this.#idle.length > 0 || this.#connections.size < this.options.connectionsMax
+  }
+
   #tellIfEmpty(): void {
     if (this.#isRetired && this.isEmpty) this.#context.emptied(this)
   }
@@ -315,6 +375,10 @@ function secureContextOf(tls: ServerTls): SecureContext {
 
 function onQueueTimer(pool: unknown): void {
   ;(pool as ServerPool).expireQueue()
+}
+
+function onPatienceTimer(pool: unknown): void {
+  ;(pool as ServerPool).losePatience()
 }
 
 export function failLater(call: Call, kind: UpstreamErrorKind, message: string): void {

@@ -24,6 +24,7 @@ import { AppendFile } from '../telemetry/append-file.js'
 import { type OpenLog, openLog } from '../telemetry/open-log.js'
 import { Profiles } from '../telemetry/profile.js'
 import { HttpUpstreamClient } from '../upstream/client.js'
+import { LoopPressure } from '../upstream/crowd-limit.js'
 import { SystemResolver } from '../upstream/resolver.js'
 import { accessLine } from './access-line.js'
 import { Builder } from './build.js'
@@ -151,7 +152,11 @@ export class WorkerThread implements Actor<RootToWorker> {
       timers,
       nodeMs,
       log: this.#opened.log.child('traffic'),
-      upstream: new HttpUpstreamClient({ timers, resolver: new SystemResolver(systemTime) }),
+      upstream: new HttpUpstreamClient({
+        timers,
+        resolver: new SystemResolver(systemTime),
+        pressure: new LoopPressure(() => performance.eventLoopUtilization()),
+      }),
       pipelines: new PipelineDirectory(),
       sockets: this.#sockets,
       trafficHost: this.#data.trafficHost,
