@@ -16,6 +16,7 @@ import { bootstrap } from './bootstrap.js'
 import { ClusterService, initialText } from './cluster-service.js'
 import { PeerClusterView } from './cluster-view.js'
 import { Founder } from './founder.js'
+import { isMarked, logIsGone, mark } from './member-mark.js'
 import { MembershipKeeper } from './membership-keeper.js'
 import { PeerNetwork } from './peer-network.js'
 import { VERSION_KEY } from './record.js'
@@ -48,6 +49,7 @@ export class ClusterNode {
   readonly view: PeerClusterView
   readonly replica: Replica
   readonly #options: ClusterNodeOptions
+  readonly #disk: NodeDisk
   readonly #identity: NodeIdentity
   readonly #network: PeerNetwork
   readonly #service: ClusterService
@@ -64,8 +66,8 @@ export class ClusterNode {
   constructor(options: ClusterNodeOptions) {
     this.#options = options
     const { time, log, name, dataDir, setup } = options
-    const disk = new NodeDisk(dataDir)
-    this.#identity = openIdentity(disk, name, randomBytes(8).toString('hex'))
+    this.#disk = new NodeDisk(dataDir)
+    this.#identity = openIdentity(this.#disk, name, randomBytes(8).toString('hex'))
     const { incarnation } = this.#identity
     const self = { name, incarnation, bootId: randomBytes(8).toString('hex') }
     this.#network = new PeerNetwork({
@@ -99,6 +101,7 @@ export class ClusterNode {
         onConsensus: (status) => this.#onConsensus(status),
         onMembers: (roster) => this.#onMembers(roster),
         onReady: () => {
+          if (!this.#mark()) return
           this.#network.open(this.replica)
           this.#bootstrap()
         },
@@ -157,8 +160,12 @@ export class ClusterNode {
   }
 
   #onBlank(): void {
-    const { time, log, name, setup, onWaiting } = this.#options
+    const { time, log, name, dataDir, setup, onWaiting, onFailed } = this.#options
     const { incarnation } = this.#identity
+    if (isMarked(this.#disk)) {
+      onFailed(logIsGone(dataDir, name))
+      return
+    }
     this.#founder = new Founder({
       time,
       log,
@@ -166,8 +173,13 @@ export class ClusterNode {
       setup,
       service: this.#service,
       dialGuest: (address, of) => this.#network.dialGuest(address, of),
-      found: (members) => this.replica.found(foundingOf(members)),
-      foundAgain: (founding) => this.replica.found(founding),
+      found: (members) => {
+        if (this.#mark()) this.replica.found(foundingOf(members))
+      },
+      foundAgain: (founding) => {
+        if (this.#mark()) this.replica.found(founding)
+      },
+      // Marked once it is ready: until it has a snapshot it has promised nothing.
       join: (roster) => this.replica.join(roster),
       waiting: onWaiting,
     })
@@ -177,6 +189,17 @@ export class ClusterNode {
       this.#network.open(this.replica)
       this.#founder?.start()
     })
+  }
+
+  /** From here on an empty log is one that was lost; see `member-mark.ts`. */
+  #mark(): boolean {
+    try {
+      mark(this.#disk)
+      return true
+    } catch (thrown) {
+      this.#options.onFailed(GatewayError.from(thrown))
+      return false
+    }
   }
 
   #onMeeting(peer: Peer): void {

@@ -1,5 +1,13 @@
 /** Several real nodes as one system: how they find each other, and what any of them answers. */
-import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { apply, askNode, Cluster, flagsOf, membersOf, type Node } from './support/cluster.js'
@@ -214,6 +222,22 @@ it('a node that lost its disk does not vote under its old name, and joins once t
   for (const node of cluster.nodes) expect((await askNode(node, port)).text).toBe('changed')
   expectStatus(await first.gateway.admin('DELETE', '/objects/s'), 200)
   expectStatus(await first.gateway.admin('DELETE', '/objects/p'), 200)
+})
+
+it('a node that lost its log, and nothing else, does not start', async () => {
+  const cluster = await three()
+  const [first, , third] = cluster.nodes as [Node, Node, Node]
+  await cluster.kill9(third)
+  const log = join(third.gateway.home, 'data', 'log')
+  renameSync(log, `${log}-elsewhere`)
+  third.gateway.respawn()
+  expect(await third.gateway.program.end()).toEqual({ code: 1, signal: null })
+  expect(third.gateway.program.stderr).toMatch(/the log in .*\/data\/log is gone/)
+  rmSync(log, { recursive: true, force: true })
+  renameSync(`${log}-elsewhere`, log)
+  await cluster.restart(third)
+  await cluster.settled()
+  expect(await membersOf(first)).toHaveLength(3)
 })
 
 it('a purged member drains, ends by itself with exit code 0, and says why', async () => {
