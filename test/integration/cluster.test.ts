@@ -101,7 +101,7 @@ it('an idle cluster writes nothing to any disk', async () => {
   const written = (): string[] =>
     cluster.nodes.flatMap(({ gateway }) => {
       const dir = join(gateway.home, 'data')
-      return readdirSync(dir).map((name) => {
+      return readdirSync(dir, { recursive: true, encoding: 'utf8' }).map((name) => {
         const { mtimeMs, size } = statSync(join(dir, name))
         return `${dir}/${name} ${mtimeMs} ${size}`
       })
