@@ -44,7 +44,10 @@ client_port() { printf '%d' $((BASE + 10 * $1 + 2)); }
 
 count() { cat "$DIR/count" 2>/dev/null || printf 0; }
 scheme() { cat "$DIR/scheme" 2>/dev/null || printf http; }
-nodes() { seq 1 "$(count)"; }
+nodes() {
+  local i
+  for ((i = 1; i <= $(count); i++)); do printf '%d\n' "$i"; done
+}
 
 check_number() {
   [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || fail "expected the number of a node, got \"${1:-}\""
@@ -113,7 +116,8 @@ start_node() {
   if runs "$1"; then return; fi
   # A process group of its own, so that parent and child can be killed as one.
   set -m
-  nohup node "$DIST/src/parent.js" -f "$home/eg.yaml" >>"$home/output.log" 2>&1 </dev/null &
+  # The terminal may close; the node goes on.
+  (trap '' HUP; exec node "$DIST/src/parent.js" -f "$home/eg.yaml") >>"$home/output.log" 2>&1 </dev/null &
   printf '%s\n' "$!" >"$home/pid"
   set +m
 }

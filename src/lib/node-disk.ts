@@ -3,7 +3,6 @@ import {
   fdatasyncSync,
   fstatSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readSync,
@@ -14,6 +13,7 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { type Disk, DiskError, type DiskHandle, type DiskMode } from './disk.js'
+import { makeDir } from './make-dir.js'
 
 const FLAGS: Record<DiskMode, string> = { create: 'wx+', write: 'r+', read: 'r' }
 
@@ -25,7 +25,7 @@ export class NodeDisk implements Disk {
   constructor(root: string) {
     this.root = resolve(root)
     this.#call('mkdir', '.', () => {
-      const first = mkdirSync(this.root, { recursive: true, mode: 0o700 })
+      const first = makeDir(this.root)
       // A folder is only there for good when its parent says so on disk.
       if (first !== undefined) {
         for (let path = this.root; ; path = dirname(path)) {

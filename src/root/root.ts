@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { ActorSystem } from '../actor/system.js'
@@ -6,6 +6,7 @@ import type { NodeControls } from '../admin/node-controls.js'
 import { type AdminServer, createAdminServer } from '../admin/server.js'
 import { catalogue } from '../kinds/catalogue.js'
 import { systemTime, type Time, type Timer } from '../lib/clock.js'
+import { makeDir } from '../lib/make-dir.js'
 import type { Effective } from '../options/options.js'
 import { heartbeatMemory, Watchdog } from '../shared/heartbeat.js'
 import { lockDataDir } from '../store/data-dir-lock.js'
@@ -40,7 +41,7 @@ export function pathsOf({ options }: Effective): Paths {
 
 function openFirstLog(logDir: string, options: LogOptions): OpenLog {
   try {
-    mkdirSync(logDir, { recursive: true, mode: 0o700 })
+    makeDir(logDir)
     return openLog(options, 'main', 'root')
   } catch (thrown) {
     const { message } = thrown as Error

@@ -1,6 +1,7 @@
-import { closeSync, existsSync, linkSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, linkSync, openSync, readdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { GatewayError } from '../lib/errors.js'
+import { makeDir } from '../lib/make-dir.js'
 
 /** A listening socket, hard-linked under a number; the highest number owns the directory. */
 const LOCK = /^lock\.(\d+)$/
@@ -22,7 +23,7 @@ export interface DataDirLock {
  */
 export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    makeDir(dataDir)
     return await new Locking(dataDir).lock()
   } catch (thrown) {
     if (thrown instanceof GatewayError) throw thrown
