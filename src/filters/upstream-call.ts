@@ -1,18 +1,9 @@
-import type { BodySink, BodySource } from '../http/body.js'
 import { type Exchange, OK } from '../http/exchange.js'
 import type { Headers } from '../http/headers.js'
-import { type TimerWheel, WheelTimer } from '../lib/timer-wheel.js'
+import { WheelTimer } from '../lib/timer-wheel.js'
 import type { CircuitBreaker } from '../resilience/circuit-breaker.js'
 import { type BackOff, retryWaitMs } from '../resilience/retry.js'
-import type { StatsRow } from '../shared/contract.js'
-import type {
-  UpstreamCall,
-  UpstreamClient,
-  UpstreamErrorKind,
-  UpstreamHandler,
-  UpstreamRequest,
-  UpstreamServer,
-} from '../upstream/contract.js'
+import type { UpstreamErrorKind, UpstreamHandler, UpstreamServer } from '../upstream/contract.js'
 import type { OriginCache } from '../upstream/origin-cache.js'
 import {
   FAILURE_CODE,
@@ -21,9 +12,7 @@ import {
   SHORT_CIRCUITED,
   TIMEOUT,
 } from './call-results.js'
-
-/** As the statistics call it; nobody is there to be told. */
-const CLIENT_GONE = 499
+import { type CallSurroundings, RelayedCall } from './relayed-call.js'
 
 /** A server that may get a request. */
 export interface CallServer {
@@ -35,10 +24,7 @@ export interface CallServer {
 }
 
 /** Where requests are sent. */
-export interface CallPool<S extends CallServer = CallServer> {
-  readonly client: UpstreamClient
-  readonly timers: TimerWheel
-  readonly stats: StatsRow
+export interface CallPool<S extends CallServer = CallServer> extends CallSurroundings {
   /** Null: there is nobody to send to. */
   pick(ex: Exchange): S | null
 }
@@ -69,75 +55,37 @@ export interface CallRules<S extends CallServer = CallServer> {
 }
 
 /**
- * One request of v2 with all its attempts: breaker(retry(timeout(call))), as in Easegress. The
- * object is what the upstream client reads and calls, the sink of the request body and the source of
- * the response body. An attempt that failed leaves nothing behind: neither header nor body of it gets
- * into the answer.
+ * One request of v2 with all its attempts: breaker(retry(timeout(call))), as in Easegress. An
+ * attempt that failed leaves nothing behind: neither header nor body of it gets into the answer.
  */
 export class UpstreamExchange<S extends CallServer>
-  implements UpstreamRequest, UpstreamHandler, BodySink, BodySource
+  extends RelayedCall<CallPool<S>>
+  implements UpstreamHandler
 {
-  // What the upstream client reads.
-  method: string
-  target = ''
-  host = ''
-  headers: readonly string[]
-  bodyLength: number
-  body: Uint8Array | null
-  /** Of the response body, once its head is there. */
-  length = 0
-
   readonly #rules: CallRules<S>
-  readonly #ex: Exchange
-  readonly #ticket: number
   /** On the node's clock, for the breaker. */
-  #startedMs = 0
+  #acquiredMs = 0
   /** Of the breaker; null without. */
   #permit: number | null = null
   #attempt = 0
-  /** Of the attempt, on the wheel's clock. */
-  #attemptMs = 0
   #server: S | null = null
-  #call: UpstreamCall | null = null
   /** The wait for the head of an answer, or for the next attempt. */
   #timer: WheelTimer | null = null
   #isBackingOff = false
   /** Where the last redirection led; null before the first. */
   #url: URL | null = null
   #redirected = 0
-  /** The request body while it streams. */
-  #upload: BodySource | null
-  #uploadPaused = false
-  /** Who takes the response body. */
-  #sink: BodySink | null = null
-  #headDone = false
-  #status = 0
-  #isRecorded = false
-  #bytesIn = 0
-  #bytesOut = 0
-  /** The body broke off before anybody took it. */
-  #failure: string | null = null
 
   constructor(rules: CallRules<S>, ex: Exchange) {
-    const { request } = ex
+    super(rules.pool, ex, withoutProxyFields(ex.request.headers))
     this.#rules = rules
-    this.#ex = ex
-    this.#ticket = ex.suspend(this)
-    this.method = request.method
-    this.headers = withoutProxyFields(request.headers)
-    const { body } = request
-    this.body = body === null ? null : body.whole
-    const length = body === null ? 0 : body.length
-    this.#upload = body === null || body.whole !== null ? null : body.take()
-    // A stream that somebody before has taken is empty now.
-    this.bodyLength = this.body === null && this.#upload === null ? 0 : length
   }
 
   start(): void {
     const { breaker } = this.#rules
     if (breaker !== null) {
-      this.#startedMs = this.#rules.nodeMs()
-      this.#permit = breaker.acquire(this.#startedMs)
+      this.#acquiredMs = this.#rules.nodeMs()
+      this.#permit = breaker.acquire(this.#acquiredMs)
       if (this.#permit === null) {
         this.#end(503, SHORT_CIRCUITED)
         return
@@ -147,31 +95,32 @@ export class UpstreamExchange<S extends CallServer>
   }
 
   #try(): void {
-    const { pool, timeoutMs } = this.#rules
-    const { request } = this.#ex
+    const { pool } = this
+    const { timeoutMs } = this.#rules
+    const { request } = this.ex
     this.#attempt += 1
     if (this.#redirected > 0) this.#startOver()
-    this.#attemptMs = pool.timers.coarseMs
-    this.#isRecorded = false
-    this.#bytesIn = 0
-    this.#bytesOut = 0
-    const server = pool.pick(this.#ex)
+    this.startedMs = pool.timers.coarseMs
+    this.isRecorded = false
+    this.bytesIn = 0
+    this.bytesOut = 0
+    const server = pool.pick(this.ex)
     if (server === null) {
       this.#failed(503, INTERNAL_ERROR)
       return
     }
     this.#server = server
-    this.#bytesOut = request.headBytes + (this.body === null ? 0 : this.body.byteLength)
+    this.bytesOut = request.headBytes + (this.body === null ? 0 : this.body.byteLength)
     this.host = server.keepsHost ? request.host : ''
     this.target = server.pathPrefix === '' ? request.target : server.pathPrefix + request.target
-    this.#call = pool.client.send(server.server, this, this)
+    this.call = pool.client.send(server.server, this, this)
     if (timeoutMs > 0) this.#startTimer(timeoutMs)
-    this.#upload?.open(this)
+    this.upload?.open(this)
   }
 
   /** Takes back what redirections have changed; a body that streams is never sent again. */
   #startOver(): void {
-    const { request } = this.#ex
+    const { request } = this.ex
     this.#url = null
     this.#redirected = 0
     this.method = request.method
@@ -182,23 +131,23 @@ export class UpstreamExchange<S extends CallServer>
 
   #startTimer(ms: number): void {
     this.#timer ??= new WheelTimer<unknown>(this, expire)
-    this.#rules.pool.timers.start(this.#timer, ms)
+    this.pool.timers.start(this.#timer, ms)
   }
 
   #stopTimer(): void {
-    if (this.#timer !== null) this.#rules.pool.timers.stop(this.#timer)
+    if (this.#timer !== null) this.pool.timers.stop(this.#timer)
   }
 
   /** Called by the timer: no head in time, or the wait for the next attempt is over. */
   expired(): void {
-    if (!this.#ex.isLive(this.#ticket)) return
+    if (!this.ex.isLive(this.ticket)) return
     if (this.#isBackingOff) {
       this.#isBackingOff = false
       this.#try()
       return
     }
-    this.#call?.cancel()
-    this.#stopUpload()
+    this.call?.cancel()
+    this.stopUpload()
     this.#failed(408, TIMEOUT)
   }
 
@@ -211,7 +160,7 @@ export class UpstreamExchange<S extends CallServer>
 
   /** There is no answer of this attempt. */
   #failed(status: number, code: number): void {
-    this.#record(status)
+    this.record(status)
     if (this.#mayRetry) this.#backOff()
     else this.#end(status, code)
   }
@@ -225,9 +174,9 @@ export class UpstreamExchange<S extends CallServer>
   /** Without an answer of a back end; one that was there before keeps all but its status. */
   #end(status: number, code: number): void {
     this.#settleBreaker(true)
-    if (!this.#ex.isLive(this.#ticket)) return
-    this.#ex.response.status = status
-    this.#ex.resume(this.#ticket, code)
+    if (!this.ex.isLive(this.ticket)) return
+    this.ex.response.status = status
+    this.ex.resume(this.ticket, code)
   }
 
   #settleBreaker(isFailure: boolean): void {
@@ -235,40 +184,14 @@ export class UpstreamExchange<S extends CallServer>
     if (permit === null) return
     this.#permit = null
     const nowMs = this.#rules.nodeMs()
-    this.#rules.breaker?.record(permit, nowMs, nowMs - this.#startedMs, isFailure)
-  }
-
-  // -- request body ------------------------------------------------------------------------------
-
-  data(chunk: Uint8Array): void {
-    this.#bytesOut += chunk.byteLength
-    if (this.#call?.writeBody(chunk) === false && this.#upload !== null) {
-      this.#uploadPaused = true
-      this.#upload.pause()
-    }
-  }
-
-  end(): void {
-    this.#upload = null
-    this.#call?.endBody()
-  }
-
-  fail(): void {
-    this.#upload = null
-    this.#call?.cancel()
-  }
-
-  onDrain(): void {
-    if (!this.#uploadPaused) return
-    this.#uploadPaused = false
-    this.#upload?.resume()
+    this.#rules.breaker?.record(permit, nowMs, nowMs - this.#acquiredMs, isFailure)
   }
 
   // -- answer ------------------------------------------------------------------------------------
 
   onHead(status: number, headers: readonly string[], bodyLength: number): void {
-    const ex = this.#ex
-    if (!ex.isLive(this.#ticket)) {
+    const { ex } = this
+    if (!ex.isLive(this.ticket)) {
       this.#stopTimer()
       return
     }
@@ -280,18 +203,18 @@ export class UpstreamExchange<S extends CallServer>
     const isTooLarge = bodyBytesMax >= 0 && bodyLength > bodyBytesMax
     const isFailure = failureCodes === null ? status >= 500 : failureCodes.has(status)
     if (isTooLarge || (isFailure && this.#mayRetry)) {
-      this.#stopUpload()
-      this.#call?.discard()
-      this.#status = status
+      this.stopUpload()
+      this.call?.discard()
+      this.status = status
       if (isTooLarge) this.#failed(500, INTERNAL_ERROR)
       else {
-        this.#record(status)
+        this.record(status)
         this.#backOff()
       }
       return
     }
-    this.#headDone = true
-    this.#status = status
+    this.isHeadDone = true
+    this.status = status
     this.length = bodyLength
     const { response } = ex
     // What filters before have answered is replaced, but for its fields.
@@ -303,9 +226,9 @@ export class UpstreamExchange<S extends CallServer>
     if (bodyLength !== 0) response.source = this
     this.#settleBreaker(isFailure)
     this.#rules.answered(ex, headers, this.#server as S)
-    ex.resume(this.#ticket, isFailure ? FAILURE_CODE : OK)
+    ex.resume(this.ticket, isFailure ? FAILURE_CODE : OK)
     // A flow that goes on later takes the body later.
-    if (bodyLength !== 0 && this.#sink === null) this.#call?.pause()
+    if (bodyLength !== 0 && this.sink === null) this.call?.pause()
   }
 
   /** True when the answer has been dealt with: the request goes elsewhere, or nowhere. */
@@ -317,15 +240,15 @@ export class UpstreamExchange<S extends CallServer>
     const keeps = status >= 307 || this.method === 'HEAD'
     const isStream = this.bodyLength !== 0 && this.body === null
     if (to !== null && status >= 307 && isStream) return false
-    this.#call?.discard()
+    this.call?.discard()
     if (to === null || this.#redirected >= max) {
       this.#stopTimer()
-      this.#stopUpload()
-      this.#status = status
+      this.stopUpload()
+      this.status = status
       this.#failed(503, SERVER_ERROR)
       return true
     }
-    this.#stopUpload()
+    this.stopUpload()
     this.#redirected += 1
     if (!keeps) {
       if (this.method !== 'GET') this.method = 'GET'
@@ -337,99 +260,30 @@ export class UpstreamExchange<S extends CallServer>
     this.#url = to
     this.host = ''
     this.target = to.pathname + to.search
-    const { pool } = this.#rules
-    this.#call = pool.client.send(origins.get(to), this, this)
+    this.call = this.pool.client.send(origins.get(to), this, this)
     return true
   }
 
-  onBody(chunk: Uint8Array): void {
-    this.#bytesIn += chunk.byteLength
+  override onBody(chunk: Uint8Array): void {
+    this.bytesIn += chunk.byteLength
     const { bodyBytesMax } = this.#rules
-    if (bodyBytesMax >= 0 && this.#bytesIn > bodyBytesMax) {
-      this.#call?.cancel()
-      this.#stopUpload()
-      this.#break('the response body is larger than serverMaxBodySize')
-    } else this.#sink?.data(chunk)
-  }
-
-  onBatchEnd(): void {
-    this.#sink?.flush?.()
-  }
-
-  onEnd(): void {
-    this.#stopUpload()
-    const sink = this.#sink
-    this.#sink = null
-    sink?.end()
-    // Last, as the server has read the clock for the end of the exchange by then.
-    this.#record(this.#status)
+    if (bodyBytesMax >= 0 && this.bytesIn > bodyBytesMax) {
+      this.call?.cancel()
+      this.stopUpload()
+      this.breakOff('the response body is larger than serverMaxBodySize')
+    } else this.sink?.data(chunk)
   }
 
   onError(_kind: UpstreamErrorKind, message: string): void {
     this.#stopTimer()
-    this.#stopUpload()
-    if (this.#headDone) this.#break(message)
+    this.stopUpload()
+    if (this.isHeadDone) this.breakOff(message)
     else this.#failed(503, SERVER_ERROR)
   }
 
-  /** The rest of the body will not come. */
-  #break(message: string): void {
-    this.#record(this.#status)
-    const sink = this.#sink
-    this.#sink = null
-    if (sink === null) this.#failure = message
-    else sink.fail(message)
-  }
-
-  /** The answer is complete or lost: what is left of the request has nowhere to go. */
-  #stopUpload(): void {
-    const upload = this.#upload
-    this.#upload = null
-    upload?.cancel()
-  }
-
-  #record(status: number): void {
-    if (this.#isRecorded) return
-    this.#isRecorded = true
-    const { pool } = this.#rules
-    const durationMs = pool.timers.coarseMs - this.#attemptMs
-    pool.stats.record(status, durationMs, this.#bytesOut, this.#bytesIn)
-  }
-
-  // -- response body -----------------------------------------------------------------------------
-
-  open(sink: BodySink): void {
-    if (this.#failure !== null) {
-      sink.fail(this.#failure)
-      return
-    }
-    this.#sink = sink
-    this.#call?.resume()
-  }
-
-  pause(): void {
-    this.#call?.pause()
-  }
-
-  resume(): void {
-    this.#call?.resume()
-  }
-
-  /** The body is not wanted, or, before the head is there, the whole answer: the exchange ended. */
-  cancel(): void {
-    if (this.#headDone) {
-      this.#sink = null
-      this.#stopUpload()
-      this.#call?.discard()
-      this.#record(this.#status)
-      return
-    }
+  protected override withdraw(): void {
     this.#stopTimer()
-    this.#stopUpload()
-    if (!this.#isBackingOff) {
-      this.#call?.cancel()
-      this.#record(CLIENT_GONE)
-    }
+    if (!this.#isBackingOff) super.withdraw()
     // What its client gave up says nothing about the back ends.
     if (this.#permit !== null) this.#rules.breaker?.release(this.#permit)
     this.#permit = null

@@ -1,4 +1,5 @@
-import type { BodySink, BodySource } from '../../http/body.js'
+import type { BodySource } from '../../http/body.js'
+import { RelayedBody } from './relayed-body.js'
 
 interface Head {
   readonly status: number
@@ -18,70 +19,44 @@ const LEAST_BYTES = 1024
 const NOTHING = new Uint8Array(0)
 
 /** Hands a body on as it comes, and to a cache when it has all gone by and was not too large. */
-export class KeepingBody implements BodySource, BodySink {
-  readonly length: number
-  readonly #source: BodySource
+export class KeepingBody extends RelayedBody {
   readonly #keeper: Keeper
   readonly #key: string
   readonly #head: Head
-  #sink: BodySink | null = null
   #buffer = NOTHING
   #bytes = 0
   #isKeeping = true
 
   constructor(source: BodySource, keeper: Keeper, key: string, head: Head) {
-    this.length = source.length
-    this.#source = source
+    super(source)
     this.#keeper = keeper
     this.#key = key
     this.#head = head
   }
 
-  open(sink: BodySink): void {
-    this.#sink = sink
-    this.#source.open(this)
-  }
-
-  pause(): void {
-    this.#source.pause()
-  }
-
-  resume(): void {
-    this.#source.resume()
-  }
-
-  cancel(): void {
-    this.#sink = null
+  override cancel(): void {
     this.#forget()
-    this.#source.cancel()
+    super.cancel()
   }
 
-  data(chunk: Uint8Array): void {
+  override data(chunk: Uint8Array): void {
     if (this.#isKeeping && !this.#copied(chunk)) this.#forget()
-    this.#sink?.data(chunk)
+    super.data(chunk)
   }
 
-  flush(): void {
-    this.#sink?.flush?.()
-  }
-
-  end(): void {
+  override end(): void {
     if (this.#isKeeping) {
       const whole = this.#buffer.subarray(0, this.#bytes)
       const isTight = whole.byteLength === this.#buffer.byteLength
       this.#forget()
       this.#keeper.store(this.#key, this.#head, isTight ? whole : whole.slice())
     }
-    const sink = this.#sink
-    this.#sink = null
-    sink?.end()
+    super.end()
   }
 
-  fail(reason: string): void {
+  override fail(reason: string): void {
     this.#forget()
-    const sink = this.#sink
-    this.#sink = null
-    sink?.fail(reason)
+    super.fail(reason)
   }
 
   #copied(chunk: Uint8Array): boolean {

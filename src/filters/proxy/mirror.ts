@@ -1,9 +1,10 @@
-import type { BodySink, BodySource } from '../../http/body.js'
+import type { BodySource } from '../../http/body.js'
 import type { Exchange } from '../../http/exchange.js'
 import { WheelTimer } from '../../lib/timer-wheel.js'
 import type { UpstreamCall, UpstreamHandler, UpstreamRequest } from '../../upstream/contract.js'
 import type { MirrorPool, MirrorServer } from './mirror-pool.js'
 import { COPIES_MAX } from './pool-spec.js'
+import { RelayedBody } from './relayed-body.js'
 
 /** What a copy may lag behind its request, in bytes of body; then it is given up. */
 const LAG_BYTES_MAX = 256 * 1024
@@ -198,59 +199,32 @@ class MirrorCopy implements UpstreamRequest, UpstreamHandler {
 
 const expire = (copy: unknown): void => (copy as MirrorCopy).expired()
 
-/** A body that goes two ways; the pace is that of the request. */
-class Tee implements BodySource, BodySink {
-  readonly length: number
-  readonly #source: BodySource
+/** A body that goes two ways; the pace is that of the request, which always comes first. */
+class Tee extends RelayedBody {
   readonly #copy: MirrorCopy
-  #sink: BodySink | null = null
 
   constructor(source: BodySource, copy: MirrorCopy) {
-    this.length = source.length
-    this.#source = source
+    super(source)
     this.#copy = copy
   }
 
-  open(sink: BodySink): void {
-    this.#sink = sink
-    this.#source.open(this)
-  }
-
-  pause(): void {
-    this.#source.pause()
-  }
-
-  resume(): void {
-    this.#source.resume()
-  }
-
-  cancel(): void {
-    this.#sink = null
+  override cancel(): void {
     this.#copy.broken()
-    this.#source.cancel()
+    super.cancel()
   }
 
-  data(chunk: Uint8Array): void {
-    // The request first: what the copy does must not hold it up.
-    this.#sink?.data(chunk)
+  override data(chunk: Uint8Array): void {
+    super.data(chunk)
     this.#copy.data(chunk)
   }
 
-  flush(): void {
-    this.#sink?.flush?.()
-  }
-
-  end(): void {
-    const sink = this.#sink
-    this.#sink = null
-    sink?.end()
+  override end(): void {
+    super.end()
     this.#copy.end()
   }
 
-  fail(reason: string): void {
-    const sink = this.#sink
-    this.#sink = null
-    sink?.fail(reason)
+  override fail(reason: string): void {
+    super.fail(reason)
     this.#copy.broken()
   }
 }

@@ -12,7 +12,6 @@ import {
   map,
   object,
   oneOf,
-  regexp,
   type Schema,
   type SpecOf,
   type SpecProblem,
@@ -20,6 +19,7 @@ import {
   url,
 } from '../../spec/schema.js'
 import type { PolicyUse } from '../policies.js'
+import { urlRuleFieldsV2, valueMatch } from '../value-match.js'
 import { memoryCache, serverUrlProblems } from './pool-spec.js'
 
 /** Pools of a v2 Proxy (compat/traffic-v2.md §7.1). */
@@ -45,29 +45,6 @@ const server = checked(
 
 // -- which requests ------------------------------------------------------------------------------
 
-const valueMatch = (doc: string) =>
-  checked(
-    object(
-      {
-        exact: string({ doc: 'Equal to this.', default: '' }),
-        prefix: string({ doc: 'Begins with this.', default: '' }),
-        regex: regexp({ doc: 'Contains a match of this.', optional: true }),
-        empty: boolean({ doc: 'Is empty or missing; excludes the others.', default: false }),
-      },
-      { doc },
-    ),
-    (spec): SpecProblem[] => {
-      const others = spec.exact !== '' || spec.prefix !== '' || !!spec.regex
-      if (spec.empty && others) {
-        return [{ path: ['empty'], message: 'excludes exact, prefix and regex' }]
-      }
-      return spec.empty || others
-        ? []
-        : [{ path: [], message: 'expected at least one of exact, prefix, regex and empty' }]
-    },
-  )
-export type ValueMatchSpec = SpecOf<ReturnType<typeof valueMatch>>
-
 const matcherFields = {
   policy: oneOf(['general', 'ipHash', 'headerHash', 'random', ''], {
     doc: 'What decides: headers and paths, or a share by address, by a header or by chance.',
@@ -79,15 +56,7 @@ const matcherFields = {
   }),
   matchAllHeaders: boolean({ doc: 'All of `headers` must match, not one.', default: false }),
   urls: list(
-    object({
-      methods: list(httpMethod({ doc: '' }), {
-        doc: 'Methods it holds for; empty for all.',
-        unique: true,
-        default: [],
-      }),
-      url: valueMatch('Path it holds for.'),
-      policyRef: string({ doc: 'Without effect.', default: '' }),
-    }),
+    object({ ...urlRuleFieldsV2, policyRef: string({ doc: 'Without effect.', default: '' }) }),
     { doc: 'Methods and paths of which one must match too, for `general`.', default: [] },
   ),
   permil: integer({ doc: 'Share of the requests, of a thousand.', min: 0, max: 1000, default: 0 }),

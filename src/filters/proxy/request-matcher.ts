@@ -1,8 +1,8 @@
 import type { Exchange } from '../../http/exchange.js'
 import { fromLatin1 } from '../../http/headers.js'
-import { compileRegexp, type LinearRegexp } from '../../lib/regexp.js'
 import { fnv132 } from '../../upstream/balance.js'
-import type { RequestMatcherSpec, ValueMatchSpec } from './pool-spec-v2.js'
+import { UrlRuleV2, ValueMatcher } from '../value-match.js'
+import type { RequestMatcherSpec } from './pool-spec-v2.js'
 import type { TrafficFilter } from './traffic-filter.js'
 
 const MILL = 1000
@@ -26,29 +26,10 @@ export function createRequestMatcher(
   }
 }
 
-/** Alternatives on one text; with `empty` the empty text alone. */
-class ValueMatcher {
-  readonly #spec: ValueMatchSpec
-  readonly #regexp: LinearRegexp | null
-
-  constructor(spec: ValueMatchSpec) {
-    this.#spec = spec
-    this.#regexp = spec.regex ? compileRegexp(spec.regex) : null
-  }
-
-  test(text: string): boolean {
-    const { exact, prefix, empty } = this.#spec
-    if (empty) return text === ''
-    if (exact !== '' && text === exact) return true
-    if (prefix !== '' && text.startsWith(prefix)) return true
-    return this.#regexp?.test(text) === true
-  }
-}
-
 class General implements TrafficFilter {
   readonly #headers: readonly (readonly [name: string, matcher: ValueMatcher])[]
   readonly #all: boolean
-  readonly #urls: readonly { readonly methods: ReadonlySet<string>; readonly url: ValueMatcher }[]
+  readonly #urls: readonly UrlRuleV2[]
 
   constructor(spec: RequestMatcherSpec) {
     this.#headers = Object.entries(spec.headers).map(([name, match]) => [
@@ -56,20 +37,12 @@ class General implements TrafficFilter {
       new ValueMatcher(match),
     ])
     this.#all = spec.matchAllHeaders
-    this.#urls = spec.urls.map(({ methods, url }) => ({
-      methods: new Set<string>(methods),
-      url: new ValueMatcher(url),
-    }))
+    this.#urls = spec.urls.map((rule) => new UrlRuleV2(rule))
   }
 
   matches(ex: Exchange): boolean {
     if (!this.#fitsHeaders(ex)) return false
-    if (this.#urls.length === 0) return true
-    const { method, path } = ex.request
-    for (const { methods, url } of this.#urls) {
-      if ((methods.size === 0 || methods.has(method)) && url.test(path)) return true
-    }
-    return false
+    return this.#urls.length === 0 || this.#urls.some((rule) => rule.matches(ex))
   }
 
   #fitsHeaders(ex: Exchange): boolean {
