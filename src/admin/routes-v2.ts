@@ -17,7 +17,6 @@ import { explainRequest } from './explain.js'
 import { getLogLevel, readLogs, setLogLevel } from './logs.js'
 import { listMembersV2 } from './members-v2.js'
 import { readMetrics } from './metrics.js'
-import { createObject, deleteObject, updateObject } from './objects.js'
 import {
   deleteAllObjects,
   getObjectV2,
@@ -28,22 +27,11 @@ import {
   objectTemplate,
 } from './objects-v2.js'
 import { getProfile, startCpuProfile, startMemoryProfile, stopProfiles } from './profile.js'
-import {
-  about,
-  filterDescription,
-  filterResults,
-  filterSchema,
-  health,
-  listApiGroups,
-  listFilterKinds,
-  listObjectKinds,
-  purgeMember,
-} from './reads.js'
+import { listApiGroups } from './reads.js'
 import type { Api } from './routes.js'
+import { sharedRoutes } from './routes-shared.js'
 import { getStatusV2, listStatusV2 } from './status-v2.js'
 import { YAML_TYPE_V2 } from './yaml.js'
-
-const FILTERS = '/metadata/objects/pipeline/filters'
 
 /** The API of current releases of Easegress: JSON. */
 export const V2: Api = {
@@ -53,18 +41,12 @@ export const V2: Api = {
   isJson: true,
   routes: [
     { method: 'GET', path: '', handle: listApiGroups },
-    { method: 'GET', path: '/healthz', handle: health },
-    { method: 'GET', path: '/about', handle: about },
+    ...sharedRoutes('pipeline'),
     { method: 'GET', path: '/status/members', handle: listMembersV2 },
-    { method: 'DELETE', path: '/status/members/{member}', handle: purgeMember },
-    { method: 'GET', path: '/object-kinds', handle: listObjectKinds },
     { method: 'GET', path: '/object-api-resources', handle: listApiResources },
-    { method: 'POST', path: '/objects', handle: createObject },
     { method: 'GET', path: '/objects', handle: listObjectsV2 },
     { method: 'DELETE', path: '/objects', handle: deleteAllObjects },
     { method: 'GET', path: '/objects/{name}', handle: getObjectV2 },
-    { method: 'PUT', path: '/objects/{name}', handle: updateObject },
-    { method: 'DELETE', path: '/objects/{name}', handle: deleteObject },
     { method: 'GET', path: '/objects-yaml/{kind}/{name}', handle: objectTemplate },
     { method: 'GET', path: '/customdatakinds', handle: listDataKinds },
     { method: 'POST', path: '/customdatakinds', handle: createDataKind },
@@ -81,10 +63,6 @@ export const V2: Api = {
     { method: 'DELETE', path: '/customdata/{kind}/{id}', handle: deleteDataItem },
     { method: 'GET', path: '/status/objects', handle: listStatusV2 },
     { method: 'GET', path: '/status/objects/{name}', handle: getStatusV2 },
-    { method: 'GET', path: FILTERS, handle: listFilterKinds },
-    { method: 'GET', path: `${FILTERS}/{kind}/description`, handle: filterDescription },
-    { method: 'GET', path: `${FILTERS}/{kind}/schema`, handle: filterSchema },
-    { method: 'GET', path: `${FILTERS}/{kind}/results`, handle: filterResults },
     { method: 'GET', path: '/metadata/objects/{kind}/description', handle: objectDescription },
     { method: 'GET', path: '/metadata/objects/{kind}/schema', handle: objectSchema },
     { method: 'POST', path: '/explain', handle: explainRequest },

@@ -5,7 +5,7 @@ import { wantsJson } from './headers.js'
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
-interface Route {
+export interface Route {
   readonly method: Method
   /** Below the prefix; `{name}` takes one segment. */
   readonly path: string
