@@ -41,16 +41,17 @@ export abstract class TemplateBuilder implements Gathered {
       return this.build(ex, readYaml(text))
     } catch (thrown) {
       if (!(thrown instanceof BuildError)) throw thrown
-      return this.#failed(thrown.message)
+      return this.failed(thrown.message)
     }
   }
 
   notGathered(ex: Exchange, reason: string, isRequest: boolean): number {
     if (isRequest) ex.respond(413)
-    return this.#failed(reason)
+    return this.failed(reason)
   }
 
-  #failed(reason: string): number {
+  /** Nothing could be built. */
+  protected failed(reason: string): number {
     this.#log.warn('nothing could be built', { filter: this.#filter, reason })
     return this.#buildErr
   }

@@ -4,20 +4,18 @@ import { type Exchange, OK } from '../../http/exchange.js'
 import type { HttpRequest } from '../../http/message.js'
 import { type Clock, systemTime } from '../../lib/clock.js'
 import { checkRegexp } from '../../lib/regexp.js'
-import type { Logger } from '../../telemetry/log.js'
 import { applyHeaderChanges, type HeaderChanges, readHeaderChanges } from '../adaptor-fields.js'
 import { GzippedBody, gunzipWhole, gzipWhole } from '../body-coding.js'
-import { type BodyNeeds, type Gathered, gatherBodies } from '../body-gatherer.js'
-import { BuildError, readFields, readText, readYaml } from '../built.js'
+import { type Gathered, gatherBodies } from '../body-gatherer.js'
+import { BuildError, readFields, readText } from '../built.js'
 import type { Filter, FilterContext } from '../contract.js'
-import { bodiesRead, DataTemplate } from '../template-data.js'
+import { TemplateAdaptor } from '../template-adaptor.js'
 import type { SpecV2 } from './kind-v2.js'
 import { Signer } from './signer.js'
 
 const DECOMPRESS_FAILED = 1
 const COMPRESS_FAILED = 2
 const SIGN_FAILED = 3
-const BUILD_ERR = 4
 
 /** What a template says beside the fields. */
 interface Rendered {
@@ -29,7 +27,7 @@ interface Rendered {
 }
 
 /** The steps, in order; each may have to wait for a body before it. */
-class RequestAdaptorV2 implements Filter, Gathered {
+class RequestAdaptorV2 extends TemplateAdaptor<Rendered> implements Filter {
   readonly #host: string
   readonly #method: string
   readonly #path: PathAdaptor | null
@@ -37,15 +35,12 @@ class RequestAdaptorV2 implements Filter, Gathered {
   readonly #body: Buffer | null
   readonly #compresses: boolean
   readonly #signer: Signer | null
-  readonly #template: DataTemplate | null
-  readonly #needs: BodyNeeds
   readonly #decompressor: Gathered | null
   readonly #signing: Gathered
   readonly #clock: Clock
-  readonly #log: Logger
-  readonly #name: string
 
   constructor(spec: SpecV2, context: FilterContext, clock: Clock) {
+    super(spec, context, NOTHING)
     this.#host = spec.host
     this.#method = spec.method ?? ''
     this.#path = spec.path === undefined ? null : new PathAdaptor(spec.path)
@@ -54,12 +49,7 @@ class RequestAdaptorV2 implements Filter, Gathered {
     this.#body = spec.body === '' ? null : Buffer.from(spec.body)
     this.#compresses = spec.compress !== undefined
     this.#signer = spec.sign === undefined ? null : new Signer(spec.sign)
-    const hasTemplate = spec.template !== ''
-    this.#template = hasTemplate ? new DataTemplate(spec, context.log, context.name) : null
-    this.#needs = hasTemplate ? bodiesRead(spec) : { requests: [], responses: [] }
     this.#clock = clock
-    this.#log = context.log
-    this.#name = context.name
     this.#decompressor =
       spec.decompress === undefined
         ? null
@@ -73,37 +63,7 @@ class RequestAdaptorV2 implements Filter, Gathered {
     }
   }
 
-  handle(ex: Exchange): number {
-    if (this.#template === null) return this.gathered(ex)
-    return gatherBodies(ex, this.#needs, this)
-  }
-
-  notGathered(ex: Exchange, reason: string, isRequest: boolean): number {
-    if (isRequest) ex.respond(413)
-    return this.#buildErr(reason)
-  }
-
-  gathered(ex: Exchange): number {
-    try {
-      const rendered = this.#template === null ? NOTHING : this.#render(ex, this.#template)
-      if (rendered === null) return BUILD_ERR
-      this.#adapt(ex, rendered)
-    } catch (thrown) {
-      if (!(thrown instanceof BuildError)) throw thrown
-      return this.#buildErr(thrown.message)
-    }
-    return this.#code(ex)
-  }
-
-  #buildErr(reason: string): number {
-    this.#log.warn('nothing could be built', { filter: this.#name, reason })
-    return BUILD_ERR
-  }
-
-  #render(ex: Exchange, template: DataTemplate): Rendered | null {
-    const text = template.render(ex)
-    if (text === null) return null
-    const fields = readFields(readYaml(text), 'the result')
+  protected override read(fields: ReadonlyMap<string, unknown>): Rendered {
     const host = readText(fields.get('host'), 'host')
     const method = readText(fields.get('method'), 'method')
     if (!/^[\x21-\x7e]*$/.test(host)) throw new BuildError('host: not a host')
@@ -117,7 +77,7 @@ class RequestAdaptorV2 implements Filter, Gathered {
     }
   }
 
-  #adapt(ex: Exchange, rendered: Rendered): void {
+  protected override adapt(ex: Exchange, rendered: Rendered): number {
     const { request } = ex
     const method = rendered.method || this.#method
     if (method !== '') request.method = method
@@ -133,6 +93,7 @@ class RequestAdaptorV2 implements Filter, Gathered {
     }
     const host = rendered.host || this.#host
     if (host !== '') request.host = host
+    return this.#code(ex)
   }
 
   /** Compresses, or takes a coding off. */

@@ -1,18 +1,16 @@
 import { HeaderAdaptor } from '../../http/adapt.js'
 import { type Exchange, OK } from '../../http/exchange.js'
-import type { Logger } from '../../telemetry/log.js'
 import { applyHeaderChanges, type HeaderChanges, readHeaderChanges } from '../adaptor-fields.js'
 import { GzippedBody, gunzipWhole, gzipWhole } from '../body-coding.js'
-import { type BodyNeeds, type Gathered, gatherBodies } from '../body-gatherer.js'
-import { BuildError, readFields, readText, readYaml } from '../built.js'
+import { type Gathered, gatherBodies } from '../body-gatherer.js'
+import { readText } from '../built.js'
 import type { Filter, FilterContext } from '../contract.js'
-import { bodiesRead, DataTemplate } from '../template-data.js'
+import { TemplateAdaptor } from '../template-adaptor.js'
 import type { SpecV2 } from './kind-v2.js'
 
 const RESPONSE_NOT_FOUND = 1
 const COMPRESS_FAILED = 2
 const DECOMPRESS_FAILED = 3
-const BUILD_ERR = 4
 
 /** What a template says beside the fields. */
 interface Rendered {
@@ -20,24 +18,18 @@ interface Rendered {
   readonly body: string
 }
 
-class ResponseAdaptorV2 implements Filter, Gathered {
+class ResponseAdaptorV2 extends TemplateAdaptor<Rendered> implements Filter {
   readonly #header: HeaderAdaptor | null
   readonly #body: Buffer | null
   readonly #compresses: boolean
-  readonly #template: DataTemplate | null
-  readonly #needs: BodyNeeds
   readonly #decompressor: Gathered | null
-  readonly #log: Logger
-  readonly #name: string
 
   constructor(spec: SpecV2, context: FilterContext) {
+    super(spec, context, NOTHING)
     this.#header =
       spec.header === undefined ? null : new HeaderAdaptor(spec.header, context.template)
     this.#body = spec.body === '' ? null : Buffer.from(spec.body)
     this.#compresses = spec.compress !== undefined
-    const hasTemplate = spec.template !== ''
-    this.#template = hasTemplate ? new DataTemplate(spec, context.log, context.name) : null
-    this.#needs = hasTemplate ? bodiesRead(spec) : { requests: [], responses: [] }
     this.#decompressor =
       spec.decompress === undefined
         ? null
@@ -45,55 +37,34 @@ class ResponseAdaptorV2 implements Filter, Gathered {
             gathered: (ex) => this.#decompress(ex),
             notGathered: () => DECOMPRESS_FAILED,
           }
-    this.#log = context.log
-    this.#name = context.name
   }
 
-  handle(ex: Exchange): number {
-    if (!ex.response.isPresent) return RESPONSE_NOT_FOUND
-    if (this.#template === null) return this.gathered(ex)
-    return gatherBodies(ex, this.#needs, this)
+  override handle(ex: Exchange): number {
+    return ex.response.isPresent ? super.handle(ex) : RESPONSE_NOT_FOUND
   }
 
-  notGathered(_ex: Exchange, reason: string): number {
-    return this.#buildErr(reason)
+  /** There is an answer already: a request that is too large for the template takes nothing from it. */
+  override notGathered(_ex: Exchange, reason: string): number {
+    return this.failed(reason)
   }
 
-  gathered(ex: Exchange): number {
-    try {
-      const rendered = this.#template === null ? NOTHING : this.#render(ex, this.#template)
-      if (rendered === null) return BUILD_ERR
-      this.#adapt(ex, rendered)
-    } catch (thrown) {
-      if (!(thrown instanceof BuildError)) throw thrown
-      return this.#buildErr(thrown.message)
-    }
-    return this.#code(ex)
-  }
-
-  #buildErr(reason: string): number {
-    this.#log.warn('nothing could be built', { filter: this.#name, reason })
-    return BUILD_ERR
-  }
-
-  #render(ex: Exchange, template: DataTemplate): Rendered | null {
-    const text = template.render(ex)
-    if (text === null) return null
-    const fields = readFields(readYaml(text), 'the result')
+  protected override read(fields: ReadonlyMap<string, unknown>): Rendered {
     return {
       header: readHeaderChanges(fields.get('header')),
       body: readText(fields.get('body'), 'body'),
     }
   }
 
-  #adapt(ex: Exchange, rendered: Rendered): void {
+  protected override adapt(ex: Exchange, rendered: Rendered): number {
     const { response } = ex
     if (rendered.header !== null) applyHeaderChanges(response.headers, rendered.header)
     else if (this.#header !== null) this.#header.apply(ex, response.headers)
     const body = rendered.body === '' ? this.#body : Buffer.from(rendered.body)
-    if (body === null) return
-    response.body = body
-    response.headers.delete('content-encoding')
+    if (body !== null) {
+      response.body = body
+      response.headers.delete('content-encoding')
+    }
+    return this.#code(ex)
   }
 
   #code(ex: Exchange): number {
