@@ -97,7 +97,7 @@ export class CoordinatorFixture implements Actor<ToCoordinator> {
       case 'explain-traffic':
         return this.#stamped(this.explanation)
       case 'custom-data':
-        return this.customData(m.what)
+        return { value: this.customData(m.what), staleSeconds: null }
       default:
         return unreachable(m)
     }

@@ -1,10 +1,11 @@
 import { GatewayError } from '../lib/errors.js'
-import type { CustomDataOp, DataItem, DataKind } from '../protocol/custom-data.js'
+import type { CustomDataOp, DataAnswer, DataItem, DataKind } from '../protocol/custom-data.js'
 import { decode } from '../spec/decode.js'
 import { anything, boolean, list, object, string, urlName } from '../spec/schema.js'
 import { parseYaml } from '../spec/yaml.js'
 import { askToWrite } from './asking.js'
-import { type Answer, type Call, EMPTY, type Handler } from './call.js'
+import { type Answer, type Body, type Call, EMPTY, type Handler } from './call.js'
+import { requestIdOf } from './objects.js'
 
 const kindFields = object({
   name: urlName({ doc: 'What the kind is called.' }),
@@ -20,16 +21,17 @@ const changeFields = object({
   list: list(anything({ doc: 'An item.' }), { doc: 'Items to create or replace.', default: [] }),
 })
 
-async function run(call: Call, what: CustomDataOp): Promise<unknown> {
+async function run(call: Call, what: CustomDataOp): Promise<DataAnswer> {
   call.query.expectOnly()
-  return askToWrite(call, { type: 'custom-data', what })
+  return askToWrite(call, { type: 'custom-data', what, requestId: requestIdOf(call) })
 }
 
-const ok = (value: unknown): Answer => ({
-  status: 200,
-  body: { type: 'value', value },
-  version: null,
-})
+/** The answer to a read, marked when it may be old. */
+function shown({ staleSeconds }: DataAnswer, body: Body): Answer {
+  if (staleSeconds === null) return { status: 200, body, version: null }
+  const headers = { 'X-Easegress-Stale': String(Math.ceil(staleSeconds)) }
+  return { status: 200, body, headers, version: null }
+}
 
 const done: Answer = { status: 200, body: EMPTY, version: null }
 
@@ -37,12 +39,15 @@ const shownKind = ({ jsonSchema, ...kind }: DataKind): object =>
   jsonSchema === null ? kind : { ...kind, jsonSchema }
 
 export const listDataKinds: Handler = async (call) => {
-  const kinds = (await run(call, { op: 'list-kinds' })) as readonly DataKind[]
-  return ok(kinds.map(shownKind))
+  const answer = await run(call, { op: 'list-kinds' })
+  const kinds = answer.value as readonly DataKind[]
+  return shown(answer, { type: 'value', value: kinds.map(shownKind) })
 }
 
-export const getDataKind: Handler = async (call) =>
-  ok(shownKind((await run(call, { op: 'get-kind', name: param(call, 'name') })) as DataKind))
+export const getDataKind: Handler = async (call) => {
+  const answer = await run(call, { op: 'get-kind', name: param(call, 'name') })
+  return shown(answer, { type: 'value', value: shownKind(answer.value as DataKind) })
+}
 
 export const createDataKind: Handler = (call) => putKind(call, 'create')
 export const updateDataKind: Handler = (call) => putKind(call, 'update')
@@ -51,8 +56,8 @@ async function putKind(call: Call, mode: 'create' | 'update'): Promise<Answer> {
   const decoded = decode(kindFields, await read(call))
   if (!decoded.ok) throw refusal(decoded.problems)
   const { name, idField, jsonSchema } = decoded.value
-  const written = await run(call, { op: 'put-kind', mode, kind: { name, idField, jsonSchema } })
-  return mode === 'create' ? created(call, `customdatakinds/${written}`) : done
+  await run(call, { op: 'put-kind', mode, kind: { name, idField, jsonSchema } })
+  return mode === 'create' ? created(call, `customdatakinds/${name}`) : done
 }
 
 export const deleteDataKind: Handler = async (call) => {
@@ -66,19 +71,23 @@ export const deleteDataKinds: Handler = async (call) => {
 }
 
 export const listDataItems: Handler = async (call) => {
-  const items = await run(call, { op: 'list-items', kind: param(call, 'kind') })
-  return { status: 200, body: { type: 'list', items: items as DataItem[] }, version: null }
+  const answer = await run(call, { op: 'list-items', kind: param(call, 'kind') })
+  return shown(answer, { type: 'list', items: answer.value as DataItem[] })
 }
 
-export const getDataItem: Handler = async (call) =>
-  ok(await run(call, { op: 'get-item', kind: param(call, 'kind'), id: param(call, 'id') }))
+export const getDataItem: Handler = async (call) => {
+  const what = { op: 'get-item', kind: param(call, 'kind'), id: param(call, 'id') } as const
+  const answer = await run(call, what)
+  return shown(answer, { type: 'value', value: answer.value })
+}
 
 export const createDataItem: Handler = (call) => putItem(call, 'create')
 export const updateDataItem: Handler = (call) => putItem(call, 'update')
 
 async function putItem(call: Call, mode: 'create' | 'update'): Promise<Answer> {
   const kind = param(call, 'kind')
-  const id = await run(call, { op: 'put-item', mode, kind, item: itemOf(await read(call), 'item') })
+  const item = itemOf(await read(call), 'item')
+  const { value: id } = await run(call, { op: 'put-item', mode, kind, item })
   return mode === 'create' ? created(call, `customdata/${kind}/${id}`) : done
 }
 

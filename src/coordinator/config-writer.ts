@@ -197,7 +197,7 @@ export class ConfigWriter {
     const { monotonicMs, hopeless, later } = this.#ports
     const why = hopeless()
     const isOver = monotonicMs() + LOOK_AGAIN_MS >= pending.deadlineMs
-    if (!WORTH_A_LOOK.has(error.code) || isOver || why !== null) {
+    if (!isWorthALook(error) || isOver || why !== null) {
       // That it did not happen is certain only if nothing else is said of it.
       pending.reply.fail(why !== null && error.detail['outcome'] === 'none' ? why : error)
       return
@@ -250,6 +250,9 @@ const WORTH_A_LOOK: ReadonlySet<ErrorCode> = new Set([
   'STORE_UNAVAILABLE',
   'TIMEOUT',
 ] as const)
+
+/** The write may have been made, or can be made through another leader. */
+export const isWorthALook = ({ code }: GatewayError): boolean => WORTH_A_LOOK.has(code)
 
 function versionRevision({ results }: TxnResult): number {
   const [result] = results

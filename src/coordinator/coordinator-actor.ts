@@ -32,6 +32,7 @@ import { type ClusterWait, ClusterWaits } from './cluster-wait.js'
 import { type Commit, ConfigWriter, type Look, type Written } from './config-writer.js'
 import { CustomDataDesk } from './custom-data.js'
 import { DataFeed } from './data-feed.js'
+import { DataWriter } from './data-writer.js'
 import { explainTraffic } from './explain.js'
 import { Freshness, type Read } from './freshness.js'
 import type { Write } from './plan.js'
@@ -186,6 +187,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
   readonly #clusterWaits: ClusterWaits
   readonly #barriers = new Set<Barrier>()
   readonly #dataFeed: DataFeed
+  readonly #dataWriter: DataWriter
   readonly #dataDesk: CustomDataDesk
   /** Of servers here, as told to other members. */
   #topPaths = new Map<string, readonly (readonly TopPath[])[]>()
@@ -230,9 +232,25 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       looked: (wait, all) => self.tell({ type: 'serving-here', wait, all }),
     })
     this.#dataFeed = new DataFeed(store, log)
-    this.#dataDesk = new CustomDataDesk(store, (schema, items) => {
-      const input: CheckItemsInput = { schema, items }
-      return options.jobs.run<string | null>('checkItems', input)
+    this.#dataWriter = new DataWriter({
+      store,
+      monotonicMs: () => time.monotonicMs(),
+      hopeless: () => this.#hopeless(),
+      soon: (task, delayMs) => {
+        if (delayMs === 0) this.#later(task)
+        else time.after(delayMs, () => this.#later(task))
+      },
+    })
+    this.#dataDesk = new CustomDataDesk({
+      store,
+      writer: this.#dataWriter,
+      requestTimeoutMs: options.requestTimeoutMs,
+      monotonicMs: () => time.monotonicMs(),
+      read: (answer) => this.#freshness.read(answer),
+      check: (schema, items) => {
+        const input: CheckItemsInput = { schema, items }
+        return options.jobs.run<string | null>('checkItems', input)
+      },
     })
     this.#onQuorum()
     this.#sync = new Sync(store, this.#registry, log, (change) => this.#onChange(change))
@@ -337,7 +355,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
         reply.for(m).ok(this.#stamped(null, this.#freshness.staleSeconds))
         break
       case 'custom-data':
-        this.#dataDesk.handle(m.what, reply)
+        this.#dataDesk.handle(m, reply)
         break
       case 'from-worker':
         // Last words of a life before this one say nothing of it.
@@ -554,6 +572,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     if (leader === this.#leader) return
     this.#leader = leader
     this.#writer.onLeader()
+    this.#dataWriter.onLeader()
     this.#freshness.onLeader()
   }
 

@@ -1,56 +1,7 @@
 import { expect, it } from 'vitest'
-import type { Reply } from '../actor/actor.js'
-import type { GatewayError } from '../lib/errors.js'
 import type { CustomDataOp, DataItem } from '../protocol/custom-data.js'
 import type { CoordinatorToWorker, DataPart } from '../protocol/worker.js'
-import { CustomDataDesk } from './custom-data.js'
-import { DataFeed } from './data-feed.js'
-import { StoreBench } from './store.fixture.js'
-import { checkItems } from './validate.js'
-
-class Bench {
-  readonly store = new StoreBench()
-  readonly desk = new CustomDataDesk(this.store.store, async (schema, items) =>
-    checkItems({ schema, items }),
-  )
-  readonly feed = new DataFeed(this.store.store, this.store.log)
-
-  /** What an operation is answered with: a value, or the code and message of a failure. */
-  async do(what: CustomDataOp): Promise<unknown> {
-    let answer: { value: unknown } | null = null
-    const reply = {
-      awaited: true,
-      ok: (value: unknown) => {
-        answer = { value }
-      },
-      fail: ({ code, message }: GatewayError) => {
-        answer = { value: `${code}: ${message}` }
-      },
-    } as Reply
-    this.desk.handle(what, reply)
-    for (let turn = 0; turn < 50 && answer === null; turn++) {
-      this.store.time.advance(1)
-      await Promise.resolve()
-    }
-    if (answer === null) throw new Error(`no answer to ${what.op}`)
-    return (answer as { value: unknown }).value
-  }
-
-  async put(mode: 'create' | 'update', item: DataItem, kind = 'users'): Promise<unknown> {
-    return this.do({ op: 'put-item', mode, kind, item })
-  }
-
-  settle(): void {
-    this.store.time.advance(10)
-  }
-}
-
-async function withUsers(jsonSchema: unknown = null): Promise<Bench> {
-  const bench = new Bench()
-  const kind = { name: 'users', idField: 'name', jsonSchema }
-  expect(await bench.do({ op: 'put-kind', mode: 'create', kind })).toBe('users')
-  return bench
-}
+import { withUsers } from './data.fixture.js'
 
 it('kinds come, change and go, with what is in them', async () => {
   const bench = await withUsers()
@@ -64,7 +15,8 @@ it('kinds come, change and go, with what is in them', async () => {
   expect(await bench.do({ op: 'list-kinds' })).toEqual([{ ...kind, len: 1 }])
   expect(await bench.do({ op: 'delete-kind', name: 'users' })).toBeNull()
   expect(await bench.do({ op: 'delete-kind', name: 'users' })).toContain('OBJECT_NOT_FOUND')
-  expect(bench.store.dump('/custom-data').size).toBe(0)
+  expect(bench.store.dump('/custom-data/').size).toBe(0)
+  expect(bench.store.dump('/custom-data-kinds/').size).toBe(0)
   const other = { ...kind, name: 'other' }
   expect(await bench.do({ op: 'put-kind', mode: 'update', kind: other })).toContain('not found')
 })
@@ -124,10 +76,31 @@ it('many items change in one transaction, or none', async () => {
   expect(keys()).toHaveLength(3)
   expect(await change([{ name: 'c' }, { name: 'z' }], [], true)).toBeNull()
   expect(keys()).toEqual(['/custom-data/users/c', '/custom-data/users/z'])
-  const tooMany = Array.from({ length: 1_025 }, (_, i) => ({ name: `n${i}` }))
-  expect(await change(tooMany)).toContain('expected at most 1024 in one request')
+  const tooMany = Array.from({ length: 1_024 }, (_, i) => ({ name: `n${i}` }))
+  expect(await change(tooMany)).toContain('expected at most 1023 in one request')
   expect(await bench.do({ op: 'delete-item', kind: 'users', id: null })).toBeNull()
   expect(keys()).toEqual([])
+})
+
+it('a read says how old it may be', async () => {
+  let stale: number | null = null
+  const bench = await withUsers(null, { staleSeconds: () => stale })
+  const read = async (): Promise<unknown> => {
+    const answers = bench.begin({ op: 'list-items', kind: 'users' })
+    await bench.settled(answers)
+    return answers[0]
+  }
+  expect(await read()).toEqual({ value: [], staleSeconds: null })
+  stale = 7
+  expect(await read()).toEqual({ value: [], staleSeconds: 7 })
+})
+
+it('an id too long for the store is refused, and nothing breaks', async () => {
+  const bench = await withUsers()
+  const id = 'x'.repeat(5_000)
+  expect(await bench.do({ op: 'get-item', kind: 'users', id })).toContain('REQUEST_INVALID')
+  expect(await bench.do({ op: 'delete-item', kind: 'users', id })).toContain('REQUEST_INVALID')
+  expect(await bench.put('create', { name: 'ann' })).toBe('ann')
 })
 
 it('items are held against the schema of their kind', async () => {

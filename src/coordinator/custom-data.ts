@@ -1,70 +1,106 @@
+import { createHash } from 'node:crypto'
 import type { Reply } from '../actor/actor.js'
 import { assert, unreachable } from '../lib/assert.js'
 import { GatewayError } from '../lib/errors.js'
-import type { CustomDataOp, DataItem, DataKind } from '../protocol/custom-data.js'
-import type { Compare, KeyValue, Op, Store, TxnResult } from '../store/contract.js'
+import type {
+  CustomData,
+  CustomDataOp,
+  DataAnswer,
+  DataItem,
+  DataKind,
+} from '../protocol/custom-data.js'
+import type { KeyValue, Op, Store } from '../store/contract.js'
 import { DATA_PREFIX } from './data-feed.js'
+import { type DataPlan, type DataWriter, dataOpsMax } from './data-writer.js'
+import type { Read } from './freshness.js'
 
 const KINDS_PREFIX = '/custom-data-kinds/'
 /** Of an id, in characters: keys of the store are bounded. */
 const ID_CHARS_MAX = 1_000
 
-/** What a job says of items: null when the kind's schema has nothing against them. */
-export type CheckItems = (schema: unknown, items: readonly unknown[]) => Promise<string | null>
+type Write = Extract<
+  CustomDataOp,
+  { op: 'put-kind' | 'delete-kind' | 'put-item' | 'delete-item' | 'change-items' }
+>
+type WriteOf<O extends Write['op']> = Extract<Write, { op: O }>
+type Commit = (ops: readonly Op[], answer: string | null) => void
+/** Who is told why it cannot be done. */
+type Refused = Pick<Reply, 'fail'>
+
+export interface CustomDataPorts {
+  readonly store: Store
+  readonly writer: DataWriter
+  /** Longest wait for the outcome of a write, in milliseconds. */
+  readonly requestTimeoutMs: number
+  monotonicMs(): number
+  /** Calls back when the store here shows all that was acknowledged before, or cannot in time. */
+  read(answer: Read['answer']): void
+  /** What a job says of items: null when the kind's schema has nothing against them. */
+  check(schema: unknown, items: readonly unknown[]): Promise<string | null>
+}
 
 /**
  * Data of users that filters look things up in, as the administrators of a cluster keep it: kinds,
- * and items of a kind by id. Each change is one transaction of the store.
+ * and items of a kind by id. Each change is one transaction of the store; reads and writes keep the
+ * promises that those of the configuration do.
  */
 export class CustomDataDesk {
-  readonly #store: Store
-  readonly #check: CheckItems
+  readonly #o: CustomDataPorts
 
-  constructor(store: Store, check: CheckItems) {
-    this.#store = store
-    this.#check = check
+  constructor(ports: CustomDataPorts) {
+    this.#o = ports
   }
 
-  handle(what: CustomDataOp, reply: Reply): void {
+  handle({ what, requestId }: CustomData, reply: Reply): void {
     switch (what.op) {
       case 'list-kinds':
-        this.#listKinds(reply)
+        this.#read(reply, (then) => this.#listKinds(reply, then))
         break
       case 'get-kind':
-        this.#withKind(what.name, reply, (kind) => reply.ok(kind))
-        break
-      case 'put-kind':
-        this.#putKind(what.mode, what.kind, reply)
-        break
-      case 'delete-kind':
-        this.#deleteKind(what.name, reply)
+        this.#read(reply, (then) => this.#withKind(what.name, reply, then))
         break
       case 'list-items':
-        this.#withKind(what.kind, reply, () =>
-          this.#range(itemKey(what.kind, ''), reply, (kvs) => reply.ok(kvs.map(jsonOf))),
+        this.#read(reply, (then) =>
+          this.#withKind(what.kind, reply, () =>
+            this.#range(itemKey(what.kind, ''), reply, (kvs) => then(kvs.map(jsonOf))),
+          ),
         )
         break
       case 'get-item':
-        this.#get(itemKey(what.kind, what.id), reply, (kv) => {
-          if (kv === null) reply.fail(missing(`item ${what.id} of ${what.kind}`))
-          else reply.ok(jsonOf(kv))
-        })
+        this.#read(reply, (then) =>
+          this.#get(itemKey(what.kind, what.id), reply, (kv) => {
+            if (kv === null) reply.fail(missing(`item ${what.id} of ${what.kind}`))
+            else then(jsonOf(kv))
+          }),
+        )
         break
+      case 'put-kind':
+      case 'delete-kind':
       case 'put-item':
-        this.#putItem(what, reply)
-        break
       case 'delete-item':
-        this.#deleteItem(what.kind, what.id, reply)
-        break
       case 'change-items':
-        this.#changeItems(what, reply)
+        this.#o.writer.submit({
+          requestId,
+          subject: subjectOf(what),
+          reply,
+          deadlineMs: this.#o.monotonicMs() + this.#o.requestTimeoutMs,
+          plan: (done) => this.#plan(what, done),
+        })
         break
       default:
         unreachable(what)
     }
   }
 
-  #listKinds(reply: Reply): void {
+  // -- reads -------------------------------------------------------------------------------------
+
+  #read(reply: Reply, look: (then: (value: unknown) => void) => void): void {
+    this.#o.read((staleSeconds) =>
+      look((value) => reply.ok({ value, staleSeconds } satisfies DataAnswer)),
+    )
+  }
+
+  #listKinds(reply: Reply, then: (kinds: readonly unknown[]) => void): void {
     this.#range(KINDS_PREFIX, reply, (kinds) =>
       this.#range(DATA_PREFIX, reply, (items) => {
         const counts = new Map<string, number>()
@@ -76,81 +112,115 @@ export class CustomDataDesk {
           const kind = jsonOf(kv) as DataKind
           return { ...kind, len: counts.get(kind.name) ?? 0 }
         })
-        reply.ok(shown)
+        then(shown)
       }),
     )
   }
 
-  #putKind(mode: 'create' | 'update', kind: DataKind, reply: Reply): void {
-    const put = (): void => {
-      const key = KINDS_PREFIX + kind.name
-      this.#txn([existence(key, mode)], [putOp(key, kind)], reply, ({ succeeded }) => {
-        if (succeeded) reply.ok(kind.name)
-        else reply.fail(wrongMode(mode, `custom data kind ${kind.name}`))
-      })
-    }
-    if (kind.jsonSchema === null) put()
-    else this.#checked(kind.jsonSchema, [], reply, put)
+  #withKind(name: string, refused: Refused, then: (kind: DataKind) => void): void {
+    this.#get(KINDS_PREFIX + name, refused, (kv) => {
+      if (kv === null) refused.fail(missing(`custom data kind ${name}`))
+      else then(jsonOf(kv) as DataKind)
+    })
   }
 
-  #deleteKind(name: string | null, reply: Reply): void {
+  #get(key: string, refused: Refused, then: (kv: KeyValue | null) => void): void {
+    this.#o.store.get(key, 'local', (outcome) => {
+      if (outcome.ok) then(outcome.value.kv)
+      else refused.fail(outcome.error)
+    })
+  }
+
+  #range(prefix: string, refused: Refused, then: (kvs: readonly KeyValue[]) => void): void {
+    this.#o.store.range(prefix, 'local', (outcome) => {
+      if (outcome.ok) then(outcome.value.kvs)
+      else refused.fail(outcome.error)
+    })
+  }
+
+  // -- writes ------------------------------------------------------------------------------------
+
+  #plan(what: Write, done: (plan: DataPlan) => void): void {
+    const refused: Refused = { fail: (error) => done({ type: 'refused', error }) }
+    const commit: Commit = (ops, answer) => done({ type: 'commit', ops, answer })
+    switch (what.op) {
+      case 'put-kind':
+        this.#putKind(what, refused, commit)
+        break
+      case 'delete-kind':
+        this.#deleteKind(what.name, refused, commit)
+        break
+      case 'put-item':
+        this.#putItem(what, refused, commit)
+        break
+      case 'delete-item':
+        this.#deleteItem(what.kind, what.id, refused, commit)
+        break
+      case 'change-items':
+        this.#changeItems(what, refused, commit)
+        break
+      default:
+        unreachable(what)
+    }
+  }
+
+  #putKind({ mode, kind }: WriteOf<'put-kind'>, refused: Refused, commit: Commit): void {
+    const key = KINDS_PREFIX + kind.name
+    this.#expect(mode, key, `custom data kind ${kind.name}`, refused, () =>
+      this.#checked(kind.jsonSchema, [], refused, () => commit([putOp(key, kind)], kind.name)),
+    )
+  }
+
+  #deleteKind(name: string | null, refused: Refused, commit: Commit): void {
     if (name === null) {
-      const ops: Op[] = [KINDS_PREFIX, DATA_PREFIX].map((prefix) => ({
-        type: 'delete-prefix',
-        prefix,
-      }))
-      this.#txn([], ops, reply, () => reply.ok(null))
+      const prefixes = [KINDS_PREFIX, DATA_PREFIX]
+      commit(
+        prefixes.map((prefix) => ({ type: 'delete-prefix', prefix })),
+        null,
+      )
       return
     }
-    const key = KINDS_PREFIX + name
-    const ops: Op[] = [
-      { type: 'delete', key },
-      { type: 'delete-prefix', prefix: itemKey(name, '') },
-    ]
-    this.#txn([existence(key, 'update')], ops, reply, ({ succeeded }) => {
-      if (succeeded) reply.ok(null)
-      else reply.fail(missing(`custom data kind ${name}`))
+    this.#withKind(name, refused, () => {
+      const ops: Op[] = [
+        { type: 'delete', key: KINDS_PREFIX + name },
+        { type: 'delete-prefix', prefix: itemKey(name, '') },
+      ]
+      commit(ops, null)
     })
   }
 
-  #putItem(what: Extract<CustomDataOp, { op: 'put-item' }>, reply: Reply): void {
-    const { mode, item } = what
-    this.#withKind(what.kind, reply, (kind) => {
-      const id = idOf(kind, item, reply)
+  #putItem({ mode, kind: of, item }: WriteOf<'put-item'>, refused: Refused, commit: Commit): void {
+    this.#withKind(of, refused, (kind) => {
+      const id = idOf(kind, item, refused)
       if (id === null) return
-      this.#checked(kind.jsonSchema, [item], reply, () => {
-        const key = itemKey(kind.name, id)
-        const compares = [existence(KINDS_PREFIX + kind.name, 'update'), existence(key, mode)]
-        this.#txn(compares, [putOp(key, item)], reply, ({ succeeded }) => {
-          if (succeeded) reply.ok(id)
-          else reply.fail(wrongMode(mode, `item ${id} of ${kind.name}`))
-        })
-      })
+      const key = itemKey(kind.name, id)
+      this.#checked(kind.jsonSchema, [item], refused, () =>
+        this.#expect(mode, key, `item ${id} of ${kind.name}`, refused, () =>
+          commit([putOp(key, item)], id),
+        ),
+      )
     })
   }
 
-  #deleteItem(kind: string, id: string | null, reply: Reply): void {
+  #deleteItem(kind: string, id: string | null, refused: Refused, commit: Commit): void {
     if (id === null) {
-      this.#withKind(kind, reply, () => {
-        const ops: Op[] = [{ type: 'delete-prefix', prefix: itemKey(kind, '') }]
-        this.#txn([], ops, reply, () => reply.ok(null))
-      })
+      this.#withKind(kind, refused, () =>
+        commit([{ type: 'delete-prefix', prefix: itemKey(kind, '') }], null),
+      )
       return
     }
     const key = itemKey(kind, id)
-    const ops: Op[] = [{ type: 'delete', key }]
-    this.#txn([existence(key, 'update')], ops, reply, ({ succeeded }) => {
-      if (succeeded) reply.ok(null)
-      else reply.fail(missing(`item ${id} of ${kind}`))
-    })
+    this.#expect('update', key, `item ${id} of ${kind}`, refused, () =>
+      commit([{ type: 'delete', key }], null),
+    )
   }
 
-  #changeItems(what: Extract<CustomDataOp, { op: 'change-items' }>, reply: Reply): void {
+  #changeItems(what: WriteOf<'change-items'>, refused: Refused, commit: Commit): void {
     const { rebuild, deletes, puts } = what
-    this.#withKind(what.kind, reply, (kind) => {
+    this.#withKind(what.kind, refused, (kind) => {
       const items = new Map<string, DataItem>()
       for (const item of puts) {
-        const id = idOf(kind, item, reply)
+        const id = idOf(kind, item, refused)
         if (id === null) return
         items.set(itemKey(kind.name, id), item)
       }
@@ -159,88 +229,66 @@ export class CustomDataDesk {
           .filter((key) => !items.has(key))
           .map((key) => ({ type: 'delete', key }))
         for (const [key, item] of items) ops.push(putOp(key, item))
-        const { opsMax } = this.#store.limits()
-        if (ops.length > opsMax) {
-          reply.fail(invalid(`${ops.length} changes: expected at most ${opsMax} in one request`))
-          return
+        const opsMax = dataOpsMax(this.#o.store)
+        if (ops.length <= opsMax) commit(ops, null)
+        else {
+          const message = `${ops.length} changes: expected at most ${opsMax} in one request`
+          refused.fail(invalid(message))
         }
-        const isThere = [existence(KINDS_PREFIX + kind.name, 'update')]
-        this.#txn(isThere, ops, reply, ({ succeeded }) => {
-          if (succeeded) reply.ok(null)
-          else reply.fail(missing(`custom data kind ${kind.name}`))
-        })
       }
-      this.#checked(kind.jsonSchema, puts, reply, () => {
+      this.#checked(kind.jsonSchema, puts, refused, () => {
+        const prefix = itemKey(kind.name, '')
         if (!rebuild) write([...new Set(deletes)].map((id) => itemKey(kind.name, id)))
-        else this.#range(itemKey(kind.name, ''), reply, (kvs) => write(kvs.map(({ key }) => key)))
+        else this.#range(prefix, refused, (kvs) => write(kvs.map(({ key }) => key)))
       })
     })
   }
 
-  #checked(schema: unknown, items: readonly unknown[], reply: Reply, then: () => void): void {
+  /** What is to be created is not there yet, what is to be updated is. */
+  #expect(
+    mode: 'create' | 'update',
+    key: string,
+    what: string,
+    refused: Refused,
+    then: () => void,
+  ): void {
+    this.#get(key, refused, (kv) => {
+      if ((kv === null) === (mode === 'create')) then()
+      else refused.fail(wrongMode(mode, what))
+    })
+  }
+
+  #checked(schema: unknown, items: readonly unknown[], refused: Refused, then: () => void): void {
     if (schema === null) {
       then()
       return
     }
-    this.#check(schema, items).then(
+    this.#o.check(schema, items).then(
       (problem) => {
         if (problem === null) then()
-        else reply.fail(invalid(problem))
+        else refused.fail(invalid(problem))
       },
-      (thrown: unknown) => reply.fail(GatewayError.from(thrown)),
+      (thrown: unknown) => refused.fail(GatewayError.from(thrown)),
     )
   }
-
-  #withKind(name: string, reply: Reply, then: (kind: DataKind) => void): void {
-    this.#get(KINDS_PREFIX + name, reply, (kv) => {
-      if (kv === null) reply.fail(missing(`custom data kind ${name}`))
-      else then(jsonOf(kv) as DataKind)
-    })
-  }
-
-  #get(key: string, reply: Reply, then: (kv: KeyValue | null) => void): void {
-    this.#store.get(key, 'linearizable', (outcome) => {
-      if (outcome.ok) then(outcome.value.kv)
-      else reply.fail(outcome.error)
-    })
-  }
-
-  #range(prefix: string, reply: Reply, then: (kvs: readonly KeyValue[]) => void): void {
-    this.#store.range(prefix, 'linearizable', (outcome) => {
-      if (outcome.ok) then(outcome.value.kvs)
-      else reply.fail(outcome.error)
-    })
-  }
-
-  #txn(
-    compares: readonly Compare[],
-    ops: readonly Op[],
-    reply: Reply,
-    then: (result: TxnResult) => void,
-  ): void {
-    this.#store.txn(compares, ops, [], (outcome) => {
-      if (outcome.ok) then(outcome.value)
-      else reply.fail(outcome.error)
-    })
-  }
 }
+
+/** A request id that comes again with something else in it stands for another write. */
+const subjectOf = (what: Write): string =>
+  createHash('sha256').update(JSON.stringify(what)).digest('base64url').slice(0, 22)
 
 const itemKey = (kind: string, id: string): string => `${DATA_PREFIX}${kind}/${id}`
-
-function existence(key: string, mode: 'create' | 'update'): Compare {
-  return { target: 'createRevision', key, is: mode === 'create' ? '=' : '>', operand: 0 }
-}
 
 function putOp(key: string, value: unknown): Op {
   return { type: 'put', key, value: Buffer.from(JSON.stringify(value)) }
 }
 
-/** Null when it has none: then the reply has been given. */
-function idOf(kind: DataKind, item: DataItem, reply: Reply): string | null {
+/** Null when it has none: then the refusal has been told. */
+function idOf(kind: DataKind, item: DataItem, refused: Refused): string | null {
   const id = item[kind.idField]
   if (typeof id === 'string' && id !== '' && id.length <= ID_CHARS_MAX) return id
   const expected = `expected the id of the item, a text of 1..${ID_CHARS_MAX} characters`
-  reply.fail(invalid(`${kind.idField}: ${expected}`))
+  refused.fail(invalid(`${kind.idField}: ${expected}`))
   return null
 }
 

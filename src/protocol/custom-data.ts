@@ -38,8 +38,16 @@ export type CustomDataOp =
       readonly puts: readonly DataItem[]
     }
 
-/** Answered with what was asked for, or with the id of the item that was put, or null. */
-export interface CustomData extends Asks<unknown> {
+/** What was asked for, or the id of the item that was put, or null. */
+export interface DataAnswer {
+  readonly value: unknown
+  /** Of a read: seconds since what is here was known to be current; null: it is. */
+  readonly staleSeconds: number | null
+}
+
+export interface CustomData extends Asks<DataAnswer> {
   readonly type: 'custom-data'
   readonly what: CustomDataOp
+  /** Of a write: repeated with the same one it takes effect once. */
+  readonly requestId: string
 }
