@@ -11,7 +11,7 @@ export function openReplica(options: OpenReplicaOptions, seams: Seams = {}): Rep
   const store = new EmbeddedStore({
     time,
     log,
-    sequencer,
+    sequencer: seams.order?.(sequencer) ?? sequencer,
     listener,
     ...(snapshotAfterBytes === undefined ? {} : { snapshotAfterBytes }),
   })

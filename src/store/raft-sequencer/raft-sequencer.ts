@@ -119,6 +119,14 @@ export type RaftSequencerOptions = Omit<OpenReplicaOptions, 'listener' | 'snapsh
 export interface Seams {
   /** Deliberate bugs of the core. */
   readonly faults?: Faults
+  /** Lower than in earnest, so that a short life meets them. */
+  readonly limits?: {
+    readonly appendBytesMax?: number
+    readonly inflightCountMax?: number
+    readonly trailingEntries?: number
+  }
+  /** Comes between the store and its order. */
+  order?(sequencer: Sequencer): Sequencer
   /** The core was made. */
   watch?(raft: Raft): void
 }
@@ -557,7 +565,8 @@ export class RaftSequencer implements Sequencer {
 
   #startRaft(start: StartState, voting: boolean): void {
     const { random } = this.#options
-    const { faults } = this.#seams
+    const { faults, limits = {} } = this.#seams
+    const { appendBytesMax, inflightCountMax } = limits
     const raft = new Raft({
       id: this.#self,
       start,
@@ -566,6 +575,8 @@ export class RaftSequencer implements Sequencer {
       heartbeatTicks: this.#timing.heartbeatTicks,
       trace: (event) => this.#onTrace(event),
       ...(faults === undefined ? {} : { faults }),
+      ...(appendBytesMax === undefined ? {} : { appendBytesMax }),
+      ...(inflightCountMax === undefined ? {} : { inflightCountMax }),
     })
     raft.setVoting(voting)
     this.#raft = raft
@@ -1049,7 +1060,8 @@ export class RaftSequencer implements Sequencer {
     this.#newestSnapshot = Math.max(this.#newestSnapshot, meta.index)
     const { logBytes, neededFrom, lastIndex, firstIndex } = raft.status()
     const isKind = !this.#isAlone && logBytes <= LOG_BYTES_MAX
-    const kindIndex = Math.min(meta.index, neededFrom - 1, lastIndex - TRAILING_ENTRIES)
+    const trailing = this.#seams.limits?.trailingEntries ?? TRAILING_ENTRIES
+    const kindIndex = Math.min(meta.index, neededFrom - 1, lastIndex - trailing)
     const upTo = isKind ? kindIndex : meta.index
     if (upTo >= firstIndex) raft.compact(upTo)
     this.#sink.onSnapshot({ ok: true, index: meta.index, bytes })
