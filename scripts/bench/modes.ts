@@ -4,9 +4,11 @@ import { ratioTable, throughputTable } from './figures.js'
 import { growthForSlowReader, growthOverRequests } from './memory.js'
 import { BenchOptionError, type Options } from './options.js'
 import { measurePath } from './path.js'
+import { measureTables } from './path-tables.js'
 import { gateway, OUR_NAME } from './peers/gateway.js'
 import { type Table, tableText } from './result.js'
 import { interleave } from './rounds.js'
+import { variantsOf } from './scenarios/routes.js'
 import { allPeers, endSides, origin, type SidesOptions, startSides } from './scenarios/scenario.js'
 import { type ComparedScenario, comparedNamed } from './scenarios/table.js'
 import { PLAIN_SITE } from './site.js'
@@ -98,8 +100,17 @@ export async function growth(bench: Bench, options: Options): Promise<boolean> {
 
 /** What our own code costs, without any system call. */
 export async function path(options: Options): Promise<void> {
+  const variants = options.scenarios.length === 1 ? variantsOf(options.scenarios[0] as string) : []
+  if (variants.length > 0) {
+    for (const { name, coldNanos, warmNanos } of await measureTables(variants)) {
+      const costs = `${coldNanos.toFixed(0)} ns with empty caches, ${warmNanos.toFixed(0)} ns else`
+      print(`${name}: ${costs}; our own code only`)
+    }
+    return
+  }
   const { name, title } = onlyScenario(options, 'proxy')
-  if (!['proxy', 'mock'].includes(name)) throw new BenchOptionError('path measures proxy or mock')
+  if (!['proxy', 'mock'].includes(name))
+    throw new BenchOptionError('path measures proxy, mock, routes or pipelines')
   print(`${name}: ${title}; our own code only`)
   for (const { request, lowNanos, medianNanos, bytes } of await measurePath(name === 'mock')) {
     const costs = `${lowNanos.toFixed(0)} ns in quiet rounds, ${medianNanos.toFixed(0)} ns median`

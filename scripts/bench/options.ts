@@ -65,7 +65,7 @@ Modes:
 
 Options:
   --scenario NAME     only this one; repeatable (see --list; compare and guard: default proxy;
-                      path: proxy or mock)
+                      path: proxy, mock, routes, pipelines)
   --list              list the scenarios
   --quick             fewer, shorter rounds: for a first look, not for judging
   --rounds N          interleaved rounds, 1..100 (default 9; fewer where nothing is judged)

@@ -23,6 +23,8 @@ const BYTES = 64
 const MORE_AT_MOST = 1.1
 /** So many of a table's routes are asked for, evenly spread. */
 const ASKED_MAX = 1000
+/** A prime. */
+const ASKED_STRIDE = 6_181
 const BARE_REGEXPS = 100
 
 /** A route with a path that it matches. */
@@ -57,17 +59,19 @@ export function bareRegexps(count: number): KnownRoute[] {
   }))
 }
 
-/** At most {@link ASKED_MAX} requests, evenly over all routes. */
+/**
+ * At most {@link ASKED_MAX} requests, evenly over all routes, and over their kinds: every tenth of
+ * the table above would be an exact path.
+ */
 export function requestsFor(routes: readonly KnownRoute[]): MixEntry[] {
-  const step = Math.max(1, routes.length / ASKED_MAX)
-  const entries: MixEntry[] = []
-  for (let at = 0; at < routes.length; at += step) {
-    entries.push({ path: (routes[Math.floor(at)] as KnownRoute).path })
-  }
-  return entries
+  const count = Math.min(routes.length, ASKED_MAX)
+  return Array.from({ length: count }, (_, i) => ({
+    path: (routes[(i * ASKED_STRIDE) % routes.length] as KnownRoute).path,
+  }))
 }
 
-interface Variant {
+/** A table, and what is asked of it. */
+export interface Variant {
   readonly name: string
   readonly routes: readonly KnownRoute[]
   readonly asked: readonly KnownRoute[]
@@ -129,7 +133,8 @@ const VARIANT_SCENARIOS: readonly VariantScenario[] = [
   },
 ]
 
-function objectsOf(variant: Variant, site: Site, port: number): GatewayObject[] {
+/** What the gateway of a variant is given: pipelines, and then the server that leads to them. */
+export function objectsOf(variant: Variant, site: Site, port: number): GatewayObject[] {
   const { pipelines, routes } = variant
   const names = Array.from({ length: pipelines }, (_, i) =>
     pipelines === 1 ? PIPELINE : `${PIPELINE}-${i}`,
@@ -227,5 +232,9 @@ function variantScenario(scenario: VariantScenario): Scenario {
     },
   }
 }
+
+/** Tables of the scenario called `name`; none when it has no tables. */
+export const variantsOf = (name: string): readonly Variant[] =>
+  VARIANT_SCENARIOS.find((scenario) => scenario.name === name)?.variants ?? []
 
 export const ROUTE_SCENARIOS: readonly Scenario[] = VARIANT_SCENARIOS.map(variantScenario)

@@ -110,7 +110,15 @@ it('asks for routes of all places in a large table', () => {
   const routes = routesOf(10_000)
   const asked = requestsFor(routes)
   expect(asked).toHaveLength(1000)
-  expect(asked.at(-1)?.path).toBe(routes[9990]?.path)
+  const places = asked.map(({ path }) => routes.findIndex((route) => route.path === path))
+  expect(new Set(places).size).toBe(1000)
+  for (let kind = 0; kind < 20; kind++) {
+    expect(places.filter((place) => place % 20 === kind)).toHaveLength(50)
+  }
+  for (let tenth = 0; tenth < 10; tenth++) {
+    const there = places.filter((place) => Math.floor(place / 1000) === tenth)
+    expect(there.length).toBeGreaterThan(95)
+  }
   expect(requestsFor(routes.slice(0, 10))).toHaveLength(10)
 })
 
