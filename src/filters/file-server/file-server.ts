@@ -5,6 +5,7 @@ import { type Clock, systemTime } from '../../lib/clock.js'
 import type { Logger } from '../../telemetry/log.js'
 import { GzippedBody } from '../body-coding.js'
 import type { Filter, FilterContext } from '../contract.js'
+import { WholeBody } from '../whole-body.js'
 import { accepts, judgeConditions, type Range, rangeIn, type Version } from './conditions.js'
 import { ContentCache } from './content-cache.js'
 import { FileBody } from './file-body.js'
@@ -233,34 +234,6 @@ function send(ex: Exchange, { bytes, handle }: Ready, range: Range, isGzipped: b
   const part = (bytes as Buffer).subarray(range.start, range.end + 1)
   if (isGzipped) response.source = new GzippedBody(new WholeBody(part), ex)
   else response.body = part
-}
-
-/** Bytes at hand as a stream, for what wants one. */
-class WholeBody {
-  readonly length: number
-  readonly #bytes: Buffer
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-    this.length = bytes.byteLength
-  }
-
-  open(sink: { data(chunk: Uint8Array): void; end(): void }): void {
-    if (this.length > 0) sink.data(this.#bytes)
-    sink.end()
-  }
-
-  pause(): void {
-    // It comes in one piece.
-  }
-
-  resume(): void {
-    // As for `pause`.
-  }
-
-  cancel(): void {
-    // Nothing is held.
-  }
 }
 
 function release(handle: FileHandle | null): void {

@@ -1,6 +1,5 @@
 import type { Headers } from '../../http/headers.js'
-
-export type Coding = 'br' | 'gzip'
+import type { Coding } from '../coded-body.js'
 
 /** Texts whose outcome is kept: clients send few different ones, but may send any. */
 const KNOWN_MAX = 256

@@ -1,23 +1,23 @@
 import type { Exchange } from '../../http/exchange.js'
 import type { Headers } from '../../http/headers.js'
 import type { HttpResponse } from '../../http/message.js'
-import { type Coding, CodingChoice } from './accept-encoding.js'
 import {
-  CompressedBody,
+  CodedBody,
+  type Coding,
   compressNow,
+  forbidsTransform,
+  haveOtherBytes,
   SmallCompressedBody,
   SYNC_BYTES_MAX,
-} from './compressed-body.js'
-import { WholeBody } from './whole-body.js'
+} from '../coded-body.js'
+import { WholeBody } from '../whole-body.js'
+import { CodingChoice } from './accept-encoding.js'
 
 /** Bodies that one Proxy of a worker compresses as they stream, about 300 KB each; more go as is. */
 const STREAMS_MAX = 256
 
 /** Of a part of the body, of none, or of another protocol to come. */
 const UNTOUCHED: ReadonlySet<number> = new Set([204, 205, 206, 304])
-
-/** Fields that tell of the bytes that were, and are not true of those that go out. */
-const OF_THE_BYTES = ['content-md5', 'content-digest', 'digest', 'accept-ranges'] as const
 
 /** Compresses answers for clients that like it (RFC 9110 §8.4.1, §12.5.3). */
 export class Compression {
@@ -63,7 +63,7 @@ export class Compression {
     if (isSmall) response.source = new SmallCompressedBody(source, coding)
     else {
       this.#streams += 1
-      response.source = new CompressedBody(source, coding, this.#released)
+      response.source = CodedBody.compressed(source, coding, this.#released)
     }
     return true
   }
@@ -79,11 +79,7 @@ export class Compression {
 
 function describe(headers: Headers, coding: Coding): void {
   headers.set('content-encoding', coding)
-  headers.delete('content-length')
-  for (const name of OF_THE_BYTES) headers.delete(name)
-  const tag = headers.get('etag')
-  // A strong validator would promise the same bytes (RFC 9110 §8.8.1).
-  if (tag?.startsWith('"')) headers.set('etag', `W/${tag}`)
+  haveOtherBytes(headers)
 }
 
 function addVary(headers: Headers): void {
@@ -94,15 +90,4 @@ function addVary(headers: Headers): void {
     }
   }
   headers.add('vary', 'Accept-Encoding')
-}
-
-const NO_TRANSFORM = /(?:^|,)\s*no-transform\s*(?:,|$)/i
-
-/** RFC 9111 §5.2.1.6 and §5.2.2.6. */
-function forbidsTransform(headers: Headers): boolean {
-  const { flat } = headers
-  for (let i = 0; i < flat.length; i += 2) {
-    if (flat[i] === 'cache-control' && NO_TRANSFORM.test(flat[i + 1] as string)) return true
-  }
-  return false
 }

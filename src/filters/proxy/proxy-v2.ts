@@ -5,6 +5,7 @@ import { OriginCache } from '../../upstream/origin-cache.js'
 import { FAILURE_CODE, INTERNAL_ERROR } from '../call-results.js'
 import type { Filter, FilterContext, Forecast } from '../contract.js'
 import { breakerNamed, retryNamed } from '../policies.js'
+import { UnaskedCoding } from '../unasked-coding.js'
 import { type CallRules, type Redirects, UpstreamExchange } from '../upstream-call.js'
 import { Compression } from './compression.js'
 import { MemoryCache } from './memory-cache.js'
@@ -32,6 +33,7 @@ class Branch implements CallRules<PoolServerV2> {
   readonly bodyBytesMax: number
   readonly redirects: Redirects | null
   readonly #compression: Compression | null
+  readonly #unasked = new UnaskedCoding()
   readonly #context: FilterContext
 
   constructor(
@@ -66,7 +68,13 @@ class Branch implements CallRules<PoolServerV2> {
     this.pool.sticky?.answered(ex, url, headers)
     // The cache first: it holds what came from the back end.
     this.cache?.keep(ex, headers)
-    this.#compression?.apply(ex)
+    this.#code(ex)
+  }
+
+  #code(ex: Exchange): void {
+    if (this.#compression === null) this.#unasked.apply(ex, this.bodyBytesMax)
+    // Who says nothing of codings gets gzip: what is coded can stay as it is.
+    else this.#compression.apply(ex)
   }
 
   /** The result, when the cache has the answer; else -1. */
@@ -79,7 +87,7 @@ class Branch implements CallRules<PoolServerV2> {
     if (!cache.answers(ex)) return -1
     // Whoever has answered for this origin already knows better than an answer to another one.
     if (hasCors) dropCors(response.headers, before)
-    this.#compression?.apply(ex)
+    this.#code(ex)
     const { status } = response
     const isFailure = this.failureCodes === null ? status >= 500 : this.failureCodes.has(status)
     return isFailure ? FAILURE_CODE : OK

@@ -1,5 +1,6 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import type { Filter, FilterContext, Forecast } from '../contract.js'
+import { UnaskedCoding } from '../unasked-coding.js'
 import { Compression } from './compression.js'
 import { FallbackAnswer } from './fallback-answer.js'
 import type { Spec } from './kind.js'
@@ -24,7 +25,7 @@ class PlainProxy implements Filter {
   readonly #main: Pool
 
   constructor(spec: Spec, context: FilterContext) {
-    this.#main = new Pool(MAIN_POOL, spec.mainPool, context)
+    this.#main = new Pool(MAIN_POOL, spec.mainPool, context, new AnswerSteps(null, null, null))
   }
 
   handle(ex: Exchange): number {
@@ -46,6 +47,7 @@ class PlainProxy implements Filter {
 class AnswerSteps implements AfterHead {
   readonly #fallback: FallbackAnswer | null
   readonly #compression: Compression | null
+  readonly #unasked = new UnaskedCoding()
   readonly #cache: MemoryCache | null
 
   constructor(
@@ -62,8 +64,21 @@ class AnswerSteps implements AfterHead {
     if (this.#fallback?.replaces(ex) === true) return FALLBACK
     // The cache first: it holds what came from the back end.
     this.#cache?.keep(ex, headers)
-    this.#compression?.apply(ex)
+    this.#code(ex)
     return OK
+  }
+
+  /** True when the cache has the answer. */
+  answersFromCache(ex: Exchange): boolean {
+    if (this.#cache?.answers(ex) !== true) return false
+    this.#code(ex)
+    return true
+  }
+
+  #code(ex: Exchange): void {
+    if (this.#compression === null) this.#unasked.apply(ex, -1)
+    // Who says nothing of codings gets gzip: what is coded can stay as it is.
+    else this.#compression.apply(ex)
   }
 }
 
@@ -73,7 +88,8 @@ interface Branch {
   /** Null takes every request. */
   readonly filter: TrafficFilter | null
   readonly pool: Pool
-  readonly cache: MemoryCache | null
+  readonly steps: AnswerSteps
+  readonly hasCache: boolean
 }
 
 /** With all that a Proxy may have besides. */
@@ -81,23 +97,22 @@ class FullProxy implements Filter {
   /** The main pool last. */
   readonly #branches: readonly Branch[]
   readonly #mirror: FilteredMirror | null
-  readonly #compression: Compression | null
   readonly #caches = new Map<string, MemoryCache>()
 
   constructor(spec: Spec, context: FilterContext, previous: Filter | null) {
     const { fallback, failureCodes, compression } = spec
     const answer = fallback?.forCodes === true ? new FallbackAnswer(failureCodes, fallback) : null
-    this.#compression = compression === undefined ? null : new Compression(compression.minLength)
+    const compressor = compression === undefined ? null : new Compression(compression.minLength)
     const before = previous instanceof FullProxy ? previous.#caches : NO_CACHES
     const branch = (name: string, pool: PoolSpec): Branch => {
       const cache = this.#cacheOf(name, pool, context, before)
-      const isBare = answer === null && this.#compression === null && cache === null
-      const steps = isBare ? null : new AnswerSteps(answer, this.#compression, cache)
+      const steps = new AnswerSteps(answer, compressor, cache)
       return {
         name,
         filter: pool.filter === undefined ? null : createTrafficFilter(pool.filter, randomBelow),
         pool: new Pool(name, pool, context, steps),
-        cache,
+        steps,
+        hasCache: cache !== null,
       }
     }
     this.#branches = [
@@ -125,12 +140,9 @@ class FullProxy implements Filter {
   }
 
   handle(ex: Exchange): number {
-    const { pool, cache } = this.#branchFor(ex)
+    const { pool, steps } = this.#branchFor(ex)
     this.#mirror?.copy(ex)
-    if (cache?.answers(ex) === true) {
-      this.#compression?.apply(ex)
-      return OK
-    }
+    if (steps.answersFromCache(ex)) return OK
     pool.send(ex)
     return SUSPENDED
   }
@@ -145,7 +157,7 @@ class FullProxy implements Filter {
   }
 
   explain(ex: Exchange): Forecast {
-    const { name, pool, cache } = this.#branchFor(ex)
+    const { name, pool, steps, hasCache } = this.#branchFor(ex)
     const passedOver = this.#branches.slice(
       0,
       this.#branches.findIndex((branch) => branch.name === name),
@@ -157,7 +169,7 @@ class FullProxy implements Filter {
         pool: name,
         ...pool.forecast(ex),
         ...(passedOver.length === 0 ? {} : { notMatching: passedOver.map((each) => each.name) }),
-        ...(cache === null ? {} : { cached: cache.answers(ex) }),
+        ...(hasCache ? { cached: steps.answersFromCache(ex) } : {}),
         ...(isMirrored ? { mirrored: true } : {}),
       },
     }

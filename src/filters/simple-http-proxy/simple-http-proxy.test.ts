@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
 import { type Harness, problemsOf, withPipeline } from '../harness.fixture.js'
 
@@ -45,6 +46,20 @@ it('sends the request to the host that it names', () =>
         new RegExp(`^GET /a\\?b 127\\.0\\.0\\.1:${port} 1\\.1 easegress-[0-9a-f]{12}$`),
       )
       expect(harness.statuses('p/all')).toEqual([200])
+    },
+  ))
+
+it('unpacks gzip for a client that said nothing of codings, and for no other', () =>
+  withServer(
+    (_request, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip' })
+      response.end(gzipSync('packed'))
+    },
+    async (harness, port) => {
+      expect((await ask(harness, `127.0.0.1:${port}`)).text).toBe('packed')
+      const fields = { headers: [['accept-encoding', 'gzip, br']] } as const
+      const packed = await ask(harness, `127.0.0.1:${port}`, fields)
+      expect(Buffer.concat(packed.chunks)).toEqual(gzipSync('packed'))
     },
   ))
 

@@ -7,6 +7,7 @@ import { OriginCache } from '../../upstream/origin-cache.js'
 import { INTERNAL_ERROR } from '../call-results.js'
 import type { Filter, FilterContext } from '../contract.js'
 import { retryNamed } from '../policies.js'
+import { UnaskedCoding } from '../unasked-coding.js'
 import {
   type CallPool,
   type CallRules,
@@ -36,6 +37,7 @@ class SimpleHttpProxy implements Filter, CallRules, CallPool {
   readonly failureCodes: ReadonlySet<number> = new Set()
   readonly bodyBytesMax: number
   readonly redirects: Redirects
+  readonly #unasked = new UnaskedCoding()
   readonly #context: FilterContext
 
   constructor(spec: Spec, context: FilterContext) {
@@ -79,8 +81,8 @@ class SimpleHttpProxy implements Filter, CallRules, CallPool {
     return { server, pathPrefix: '', keepsHost: true }
   }
 
-  answered(): void {
-    // It is handed on as it is.
+  answered(ex: Exchange): void {
+    this.#unasked.apply(ex, this.bodyBytesMax)
   }
 
   retire(): void {

@@ -1,4 +1,4 @@
-import type { BodySink, BodySource } from '../../http/body.js'
+import type { BodySink, BodySource } from '../http/body.js'
 
 const CHUNK_BYTES = 64 * 1024
 

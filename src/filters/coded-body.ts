@@ -3,12 +3,16 @@ import {
   brotliCompressSync,
   constants,
   createBrotliCompress,
+  createGunzip,
   createGzip,
+  type Gunzip,
   type Gzip,
   gzipSync,
 } from 'node:zlib'
-import { type BodySink, type BodySource, type Collector, collect } from '../../http/body.js'
-import type { Coding } from './accept-encoding.js'
+import { type BodySink, type BodySource, type Collector, collect } from '../http/body.js'
+import type { Headers } from '../http/headers.js'
+
+export type Coding = 'br' | 'gzip'
 
 /** Up to so many bytes are compressed at once on this thread: a hop to another costs more. */
 export const SYNC_BYTES_MAX = 16 * 1024
@@ -79,24 +83,55 @@ export class SmallCompressedBody implements BodySource, Collector {
   }
 }
 
-/** A body that is compressed as it comes, on zlib's threads, at the pace of the slower side. */
-export class CompressedBody implements BodySource, BodySink {
+/** What goes on with the bytes of a body. */
+export interface Coder {
+  open(): Gzip | BrotliCompress | Gunzip
+  /** Brings out what has gone in; null where nothing is held back. */
+  readonly flushKind: number | null
+}
+
+const CODERS: Readonly<Record<Coding, Coder>> = {
+  br: {
+    open: () => createBrotliCompress(BROTLI),
+    flushKind: constants.BROTLI_OPERATION_FLUSH,
+  },
+  gzip: { open: () => createGzip(), flushKind: constants.Z_SYNC_FLUSH },
+}
+const GUNZIP: Coder = { open: () => createGunzip(), flushKind: null }
+
+/**
+ * A body that is compressed, or taken apart, as it comes, on zlib's threads, at the pace of the
+ * slower side.
+ */
+export class CodedBody implements BodySource, BodySink {
   readonly length = -1
   readonly #source: BodySource
-  readonly #coding: Coding
+  readonly #coder: Coder
   /** A body of unknown length may come in bits that somebody waits for: none is held back. */
   readonly #isLive: boolean
+  /** Of what comes out. */
+  #bytesLeft: number
   /** Told once, when zlib has given back its memory. */
   #released: (() => void) | null
-  #stream: Gzip | BrotliCompress | null = null
+  #stream: Gzip | BrotliCompress | Gunzip | null = null
   #sink: BodySink | null = null
   #isSourcePaused = false
   #hasUnflushed = false
 
-  constructor(source: BodySource, coding: Coding, released: () => void) {
+  static compressed(source: BodySource, coding: Coding, released: () => void): CodedBody {
+    return new CodedBody(source, CODERS[coding], Number.POSITIVE_INFINITY, released)
+  }
+
+  /** Of a body in gzip; what comes of it breaks off when it is more than `bytesMax`. */
+  static unpacked(source: BodySource, bytesMax: number, released: () => void): CodedBody {
+    return new CodedBody(source, GUNZIP, bytesMax, released)
+  }
+
+  private constructor(source: BodySource, coder: Coder, bytesMax: number, released: () => void) {
     this.#source = source
-    this.#coding = coding
+    this.#coder = coder
     this.#isLive = source.length < 0
+    this.#bytesLeft = bytesMax
     this.#released = released
   }
 
@@ -104,9 +139,9 @@ export class CompressedBody implements BodySource, BodySink {
 
   open(sink: BodySink): void {
     this.#sink = sink
-    const stream = this.#coding === 'br' ? createBrotliCompress(BROTLI) : createGzip()
+    const stream = this.#coder.open()
     this.#stream = stream
-    stream.on('data', (chunk: Buffer) => this.#compressed(chunk))
+    stream.on('data', (chunk: Buffer) => this.#coded(chunk))
     stream.on('drain', () => this.#drained())
     stream.on('end', () => this.#ended())
     stream.on('error', (error) => this.#broken(error.message))
@@ -114,7 +149,13 @@ export class CompressedBody implements BodySource, BodySink {
     this.#source.open(this)
   }
 
-  #compressed(chunk: Buffer): void {
+  #coded(chunk: Buffer): void {
+    this.#bytesLeft -= chunk.byteLength
+    if (this.#bytesLeft < 0) {
+      this.#broken('the body is larger than it may be')
+      this.#close()
+      return
+    }
     this.#sink?.data(chunk)
     this.#sink?.flush?.()
   }
@@ -177,11 +218,10 @@ export class CompressedBody implements BodySource, BodySink {
 
   flush(): void {
     if (this.#sink === null) return
-    if (this.#isLive && this.#hasUnflushed) {
+    const { flushKind } = this.#coder
+    if (this.#isLive && this.#hasUnflushed && flushKind !== null) {
       this.#hasUnflushed = false
-      this.#stream?.flush(
-        this.#coding === 'br' ? constants.BROTLI_OPERATION_FLUSH : constants.Z_SYNC_FLUSH,
-      )
+      this.#stream?.flush(flushKind)
     }
     this.#sink.flush?.()
   }
@@ -196,4 +236,25 @@ export class CompressedBody implements BodySource, BodySink {
     this.#close()
     sink?.fail(reason)
   }
+}
+
+/** Fields that tell of the bytes that were, and are not true of those that go out. */
+const OF_THE_BYTES = ['content-length', 'content-md5', 'content-digest', 'digest', 'accept-ranges']
+
+/** Says of an answer that its bytes are others than those that its fields were made for. */
+export function haveOtherBytes(headers: Headers): void {
+  for (const name of OF_THE_BYTES) headers.delete(name)
+  const tag = headers.get('etag')
+  // A strong validator would promise the same bytes (RFC 9110 §8.8.1).
+  if (tag?.startsWith('"')) headers.set('etag', `W/${tag}`)
+}
+
+const NO_TRANSFORM = /(?:^|,)\s*no-transform\s*(?:,|$)/i
+
+/** RFC 9111 §5.2.1.6 and §5.2.2.6. */
+export function forbidsTransform({ flat }: Headers): boolean {
+  for (let i = 0; i < flat.length; i += 2) {
+    if (flat[i] === 'cache-control' && NO_TRANSFORM.test(flat[i + 1] as string)) return true
+  }
+  return false
 }

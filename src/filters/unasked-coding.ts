@@ -1,0 +1,41 @@
+import type { Exchange } from '../http/exchange.js'
+import { CodedBody, forbidsTransform, haveOtherBytes } from './coded-body.js'
+import { WholeBody } from './whole-body.js'
+
+/** Bodies taken apart at the same time in one filter of a worker, about 50 KB each; more go as is. */
+const STREAMS_MAX = 512
+
+/**
+ * Takes gzip off answers to requests that said nothing of codings, as Go's HTTP client does for
+ * Easegress: such a client may not know what to do with it.
+ */
+export class UnaskedCoding {
+  #streams = 0
+  readonly #released = (): void => {
+    this.#streams -= 1
+  }
+
+  /** Bodies that are taken apart at this time. */
+  get streams(): number {
+    return this.#streams
+  }
+
+  /** What comes of a body breaks off beyond `bytesMax`; negative: there is no limit. */
+  apply(ex: Exchange, bytesMax: number): void {
+    const { request, response } = ex
+    const { body, headers } = response
+    if (response.source === null && body === null) return
+    if (headers.get('content-encoding')?.toLowerCase() !== 'gzip') return
+    const asked = request.headers
+    // Who asks for a part means a part of the bytes that are there.
+    if ((asked.get('accept-encoding') ?? '') !== '' || asked.has('range')) return
+    if (forbidsTransform(headers) || this.#streams >= STREAMS_MAX) return
+    const source = body === null ? response.takeSource() : new WholeBody(body)
+    if (source === null) return
+    this.#streams += 1
+    const most = bytesMax < 0 ? Number.POSITIVE_INFINITY : bytesMax
+    response.source = CodedBody.unpacked(source, most, this.#released)
+    headers.delete('content-encoding')
+    haveOtherBytes(headers)
+  }
+}
