@@ -115,6 +115,58 @@ it('turns unknown fields into warnings when asked to, and drops them', () => {
   })
 })
 
+it.each([undefined, 'refuse', 'warn'] as const)(
+  'passes over the slips that a schema names, each with a warning (%s)',
+  (unknownFields) => {
+    const own = s.object({ servers: s.list(server, { doc }) }, { ignored: ['server', 'null'] })
+    const inUnion = s.object({ filters: s.list(s.taggedUnion('kind', { Own: own })) })
+    const value = { filters: [{ kind: 'Own', name: 'a', servers: [], server: 1, null: null }] }
+    const options = unknownFields === undefined ? {} : { unknownFields }
+    expect(decode(inUnion, value, options)).toEqual({
+      ok: true,
+      value: { filters: [{ kind: 'Own', name: 'a', spec: { servers: [] } }] },
+      warnings: [
+        expect.objectContaining({ path: ['filters', 0, 'null'] }),
+        expect.objectContaining({
+          path: ['filters', 0, 'server'],
+          hint: 'did you mean "servers"?',
+        }),
+      ],
+    })
+  },
+)
+
+it('refuses the same keys elsewhere, and others beside them', () => {
+  const inner = s.object({ a: s.integer({ doc, default: 0 }) })
+  const outer = s.object({ inner }, { ignored: ['slip'] })
+  expect(linesOf(outer, { slip: 1, inner: { slip: 1 }, slap: 1 })).toEqual([
+    'inner/slip: there is no such field',
+    'slap: there is no such field',
+  ])
+})
+
+it('takes an empty text for none where Go would not look at its format', () => {
+  const formats = s.object({
+    method: s.httpMethod({ doc, optional: true }),
+    url: s.url({ doc, optional: true }),
+    at: s.timestamp({ doc, optional: true }),
+    address: s.ipCidr({ doc, optional: true }),
+    peer: s.hostPort({ doc, optional: true }),
+    wait: s.duration({ doc, default: '5s', min: '1s' }),
+  })
+  const empty = { method: '', url: '', at: '', address: '', peer: '', wait: '' }
+  const decoded = decode(formats, empty)
+  expect(decoded).toStrictEqual({ ok: true, value: { wait: 5000 }, warnings: [] })
+  // What has to be there has to be something.
+  expect(linesOf(server, { url: '' })).toEqual([
+    'url: expected a URL such as "http://host:port/path", got ""',
+  ])
+  expect(
+    linesOf(s.object({ mode: s.oneOf(['a'], { doc, optional: true }) }), { mode: '' }),
+  ).toEqual(['mode: expected one of a, got ""'])
+  expect(linesOf(formats, { method: ' ' })).toHaveLength(1)
+})
+
 it('throws what a check throws that is wrong itself', () => {
   const broken = s.checked(mock, () => {
     throw new TypeError('a bug')

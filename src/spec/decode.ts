@@ -5,8 +5,8 @@
  * finds them.
  */
 import { Finisher } from './finish.js'
-import { isAboutKeys, problemOf, unknownKeyAt, unknownKeysOf } from './issues.js'
-import { nodeOf, type Schema, zodOf } from './node.js'
+import { isAboutKeys, isIgnored, problemOf, unknownKeyAt, unknownKeysOf } from './issues.js'
+import { nodeOf, type Path, type Schema, zodOf } from './node.js'
 import type { Finding } from './problem.js'
 import { prune } from './prune.js'
 
@@ -39,15 +39,17 @@ export function decode<T>(
   const finisher = new Finisher(isHopeless ? [] : issues)
   const finished = isHopeless ? undefined : finisher.finish(node, run.value)
   const unknownKeys = unknownKeysOf(node, given, run.issues, nulls)
-  const unknown = limited(unknownKeys, (path) => unknownKeyAt(node, given, path))
   const areRefused = options.unknownFields !== 'warn'
+  const isRefused = (path: Path): boolean => areRefused && !isIgnored(node, given, path)
+  const word = (path: Path): Finding => unknownKeyAt(node, given, path)
   const problems = [
     ...limited(issues, (issue) => problemOf(node, given, issue)),
-    ...(areRefused ? unknown : []),
+    ...limited(unknownKeys.filter(isRefused), word),
     ...limited(finisher.problems, (problem) => problem),
   ]
   if (problems.length > 0) return { ok: false, problems }
-  const warnings = [...(areRefused ? [] : unknown), ...limited(finisher.warnings, (each) => each)]
+  // None of them is refused, or we would not be here.
+  const warnings = [...limited(unknownKeys, word), ...limited(finisher.warnings, (each) => each)]
   return { ok: true, value: finished as T, warnings }
 }
 

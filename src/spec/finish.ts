@@ -63,7 +63,11 @@ export class Finisher {
     const finishMember = (key: string | number, member: SchemaNode): void =>
       this.#finishChild(member, members, key, refused?.get(key), { parent: place, step: key })
     if (node.type === 'object') {
-      for (const [name, field] of node.fields) finishMember(name, field)
+      for (const [name, field] of node.fields) {
+        // A text that counted as none.
+        if (Object.hasOwn(members, name) && members[name] === undefined) delete members[name]
+        finishMember(name, field)
+      }
     } else if (node.type === 'map') {
       for (const key of Object.keys(members)) finishMember(key, node.value)
     } else {

@@ -23,6 +23,7 @@ export const duration = leaf<number, DurationOptions, string>(({ min = '0s', max
   const limits = rangeOf(min, max ?? null)
   return {
     label: 'duration',
+    isNoneWhenEmpty: true,
     expected: `a duration${isBounded ? ` of ${limits}` : ''} such as "500ms" or "1m30s"`,
     constraints: isBounded ? [limits] : [],
     zod: parsedBy(
@@ -116,6 +117,7 @@ export type HttpMethod = (typeof HTTP_METHODS)[number]
 
 export const httpMethod = leaf<HttpMethod>(() => ({
   label: 'HTTP method',
+  isNoneWhenEmpty: true,
   expected: `one of ${HTTP_METHODS.join(', ')}`,
   constraints: [HTTP_METHODS.join(', ')],
   zod: z.enum(HTTP_METHODS),
@@ -134,6 +136,7 @@ export const httpCode = leaf<number>(() => ({
 /** An IPv4 or IPv6 address, or a network such as `10.0.0.0/8`; decodes to the text. */
 export const ipCidr = leaf<string>(() => ({
   label: 'IP or CIDR',
+  isNoneWhenEmpty: true,
   expected: 'an IP address or a network such as "10.0.0.0/8"',
   zod: textParsedBy((text) => (isIpOrNetwork(text) ? text : new Refusal())),
 }))
@@ -151,6 +154,7 @@ function isIpOrNetwork(text: string): boolean {
 /** `host:port`, with an IPv6 address in brackets; decodes to the text. */
 export const hostPort = leaf<string>(() => ({
   label: 'host:port',
+  isNoneWhenEmpty: true,
   expected: 'host:port such as "example.com:8080" or "[::1]:8080"',
   zod: textParsedBy((text) => (isHostPort(text) ? text : new Refusal())),
 }))
@@ -173,6 +177,7 @@ export interface UrlOptions {
 /** An absolute URL with a host; decodes to the text as written. */
 export const url = leaf<string, UrlOptions>(({ schemes = ['http', 'https'] }) => ({
   label: 'URL',
+  isNoneWhenEmpty: true,
   expected: `a URL such as "${schemes[0]}://host:port/path"`,
   constraints: [schemes.map((scheme) => `${scheme}://`).join(' or ')],
   zod: textParsedBy(
@@ -213,6 +218,7 @@ const RFC3339 =
 /** RFC 3339, as in `2026-01-31T12:00:00+08:00`; decodes to milliseconds since the Unix epoch. */
 export const timestamp = leaf<number, unknown, string>(() => ({
   label: 'timestamp',
+  isNoneWhenEmpty: true,
   expected: 'an RFC 3339 time such as "2026-01-31T12:00:00Z"',
   zod: textParsedBy(
     (text) => {

@@ -57,6 +57,13 @@ export function unknownKeyAt(root: SchemaNode, value: unknown, path: Path): Find
   return { path, isKey: true, message: 'there is no such field', hint: nearest ?? all }
 }
 
+/** Whether the schema has a key for one to be passed over. */
+export function isIgnored(root: SchemaNode, value: unknown, path: Path): boolean {
+  const { node, value: around } = meet(root, value, path.slice(0, -1))
+  const owner = node?.type === 'union' ? kindAt(node, around) : node
+  return owner?.type === 'object' && owner.ignored.has(String(path[path.length - 1]))
+}
+
 function hintFor(node: SchemaNode | null, got: unknown): string | null {
   if (node?.type === 'leaf') return node.hint(got)
   const isScalar = typeof got !== 'object'

@@ -22,13 +22,25 @@ export interface LeafDescription {
   readonly constraints?: readonly string[]
   readonly zod: z.ZodType
   readonly hint?: (value: unknown) => string | null
+  /**
+   * An empty text means the same as none, where the field may be left out: Easegress does not look
+   * at the format of Go's zero value, and writes it where it shows an object.
+   */
+  readonly isNoneWhenEmpty?: boolean
 }
 
 const noHint = (): null => null
 
 export function describedLeaf<T>(
   options: Doc & AnyPresence,
-  { label, expected, constraints = [], zod, hint = noHint }: LeafDescription,
+  {
+    label,
+    expected,
+    constraints = [],
+    zod,
+    hint = noHint,
+    isNoneWhenEmpty = false,
+  }: LeafDescription,
 ): Schema<T> {
   return schemaOf<T>({
     type: 'leaf',
@@ -36,6 +48,7 @@ export function describedLeaf<T>(
     expected,
     constraints,
     hint,
+    isNoneWhenEmpty,
     doc: options.doc,
     presence: presenceOf(options),
     checks: [],

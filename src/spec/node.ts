@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import { assert } from '../lib/assert.js'
 
 /** Where a value sits in a document: keys of mappings, indices of lists. */
@@ -39,11 +39,15 @@ interface LeafNode extends Common {
   readonly type: 'leaf'
   /** Advice for a value that was refused, or null. */
   readonly hint: (value: unknown) => string | null
+  /** An empty text is as good as none, where the field may be left out. */
+  readonly isNoneWhenEmpty: boolean
 }
 
 export interface ObjectNode extends Common {
   readonly type: 'object'
   readonly fields: ReadonlyMap<string, SchemaNode>
+  /** Keys that are no fields, but worth a warning alone. */
+  readonly ignored: ReadonlySet<string>
 }
 
 export interface ListNode extends Common {
@@ -99,9 +103,12 @@ export function schemaOf<T>(node: SchemaNode): Schema<T> {
 
 /** The node's own zod type, with default or optionality around it. */
 export function zodOf(node: SchemaNode): z.ZodType {
-  if (node.presence.type === 'optional') return node.zod.optional()
-  if (node.presence.type === 'default') return node.zod.prefault(node.presence.input)
-  return node.zod
+  const { presence, zod } = node
+  if (presence.type === 'required') return zod
+  const around = (inner: z.ZodType): z.ZodType =>
+    presence.type === 'optional' ? inner.optional() : inner.prefault(presence.input)
+  if (node.type !== 'leaf' || !node.isNoneWhenEmpty) return around(zod)
+  return around(z.preprocess((value) => (value === '' ? undefined : value), around(zod)))
 }
 
 export interface Doc {

@@ -259,23 +259,31 @@ export type ObjectOf<F extends Fields> = {
   ? { readonly [K in keyof O]: O[K] }
   : never
 
+export interface ObjectOptions {
+  /**
+   * Keys that are no fields, and are always worth a warning alone: slips that Easegress's own
+   * examples have, which it passes over.
+   */
+  readonly ignored?: readonly string[]
+}
+
 /**
  * A mapping with just these fields; any other key is a problem (or a warning, as the caller of
  * `decode` decides). With `default: {}` a missing object becomes one made of its fields' defaults.
  */
 export function object<const F extends Fields>(
   fields: F,
-  options: NestedDoc & Optional,
+  options: NestedDoc & ObjectOptions & Optional,
 ): Schema<ObjectOf<F> | undefined>
 export function object<const F extends Fields>(
   fields: F,
-  options?: NestedDoc & Present<Readonly<Record<string, unknown>>>,
+  options?: NestedDoc & ObjectOptions & Present<Readonly<Record<string, unknown>>>,
 ): Schema<ObjectOf<F>>
 export function object(
   fields: Fields,
-  options: NestedDoc & AnyPresence = {},
+  options: NestedDoc & ObjectOptions & AnyPresence = {},
 ): Schema<Readonly<Record<string, unknown>>> {
-  const { doc = '' } = options
+  const { doc = '', ignored = [] } = options
   const nodes = new Map(Object.entries(fields).map(([name, field]) => [name, nodeOf(field)]))
   return schemaOf({
     type: 'object',
@@ -287,6 +295,7 @@ export function object(
     checks: [],
     zod: z.strictObject(shapeOf(nodes)).meta({ description: doc }),
     fields: nodes,
+    ignored: new Set(ignored),
   })
 }
 

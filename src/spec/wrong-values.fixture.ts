@@ -1,5 +1,5 @@
 import { toJsonSchema } from './json-schema.js'
-import { nodeOf, type Path, type Schema, type SchemaNode, schemaOf } from './node.js'
+import { nodeOf, type Path, type Schema, type SchemaNode, schemaOf, zodOf } from './node.js'
 
 /** A spec that is wrong in one place. */
 export interface WrongValue {
@@ -69,7 +69,7 @@ function* walk(node: SchemaNode, path: Path, place: Place): Generator<WrongValue
 /** Those that the leaf refuses; a list, a mapping and at least one of another type are among them. */
 function wrongLeaves(node: SchemaNode): unknown[] {
   if (node.expected === 'anything') return []
-  const refuses = (value: unknown): boolean => !node.zod.safeParse(value).success
+  const refuses = (value: unknown): boolean => !zodOf(node).safeParse(value).success
   const { minimum, maximum, type } = toJsonSchema(schemaOf({ ...node, presence: REQUIRED }))
   const types = Array.isArray(type) ? type : [type]
   const beyond: number[] = []

@@ -165,7 +165,7 @@ it.each<[fields: string, problem: string]>([
     filtered('probability: {perMill: 1, policy: headerHash}'),
     'probability/headerHashKey: expected the name of a header for headerHash',
   ],
-  [`${MAIN}\ncandidatePool: []`, 'did you mean "candidatePools"?'],
+  [`${MAIN}\ncandidatesPools: []`, 'did you mean "candidatePools"?'],
 ])('a spec is refused: %s', (fields, problem) => {
   expect(problemsOf('Proxy', fields)).toContain(problem)
 })

@@ -100,7 +100,6 @@ it.each<[fields: string, problem: string]>([
     'failureCodes: []\nfallback: {forCodes: false, mockCode: 200}',
     'failureCodes: expected at least one status',
   ],
-  ['failureCodes: [500]\nfallback: {mockCode: 200}', 'fallback/forCodes: is required'],
   ['failureCodes: [500]\nfallback: {forCodes: true}', 'fallback/mockCode: is required'],
   [
     'failureCodes: [500]\nfallback: {forCodes: maybe, mockCode: 200}',
@@ -111,12 +110,12 @@ it.each<[fields: string, problem: string]>([
     'fallback/mockCode: expected a status code',
   ],
   [
-    'failureCodes: [500]\nfallback: {forCodes: true, mockCode: 200, mockHeader: {a: b}}',
+    'failureCodes: [500]\nfallback: {forCodes: true, mockCode: 200, mockedHeaders: {a: b}}',
     'did you mean "mockHeaders"?',
   ],
   [
-    'failureCodes: [500]\nfallback: {forCodes: true, mockCode: 200, forCircuitBreaker: true}',
-    'fallback/forCircuitBreaker: there is no such field',
+    'failureCodes: [500]\nfallback: {forCodes: true, mockCode: 200, forTimeouts: true}',
+    'fallback/forTimeouts: there is no such field',
   ],
   ['failureCodes: [500, 500]', 'failureCodes'],
   ['failureCodes: [600]', 'failureCodes/0: expected a status code'],

@@ -24,34 +24,45 @@ import {
 
 const fallback = object(
   {
-    forCodes: boolean({ doc: 'Whether statuses in `failureCodes` are replaced; else none is.' }),
+    forCodes: boolean({
+      doc: 'Whether statuses in `failureCodes` are replaced; else none is.',
+      default: false,
+    }),
     mockCode: httpCode({ doc: 'Status of the answer.' }),
     mockHeaders: answerHeaders,
     mockBody: string({ doc: 'Body of the answer.', default: '' }),
   },
-  { doc: 'Fixed answer in place of failures; needs `failureCodes`.', optional: true },
+  {
+    doc: 'Fixed answer in place of failures; needs `failureCodes`.',
+    optional: true,
+    // Of Easegress's own example, as `candidatePool` is.
+    ignored: ['forCircuitBreaker', 'mockHeader'],
+  },
 )
 
-const fields = object({
-  mainPool,
-  candidatePools: list(candidatePool, {
-    doc: 'Pools tried before the main one: the first whose `filter` matches takes the request.',
-    default: [],
-  }),
-  mirrorPool,
-  fallback,
-  failureCodes: failureStatusCodes,
-  compression: object(
-    {
-      minLength: integer({
-        doc: 'Bodies known to have fewer bytes are sent as they are.',
-        min: 0,
-        max: 4_294_967_295,
-      }),
-    },
-    { doc: 'Compression of answers by gzip or brotli, as the client likes.', optional: true },
-  ),
-})
+const fields = object(
+  {
+    mainPool,
+    candidatePools: list(candidatePool, {
+      doc: 'Pools tried before the main one: the first whose `filter` matches takes the request.',
+      default: [],
+    }),
+    mirrorPool,
+    fallback,
+    failureCodes: failureStatusCodes,
+    compression: object(
+      {
+        minLength: integer({
+          doc: 'Bodies known to have fewer bytes are sent as they are.',
+          min: 0,
+          max: 4_294_967_295,
+        }),
+      },
+      { doc: 'Compression of answers by gzip or brotli, as the client likes.', optional: true },
+    ),
+  },
+  { ignored: ['candidatePool'] },
+)
 
 const spec = checked(fields, (proxy): SpecProblem[] =>
   proxy.fallback !== undefined && proxy.failureCodes.length === 0

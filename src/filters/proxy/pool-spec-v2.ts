@@ -132,22 +132,25 @@ const healthFields = {
 }
 
 const healthCheck = (doc: string) =>
-  checked(object(healthFields, { doc, optional: true }), (spec): SpecProblem[] => {
-    const problems: SpecProblem[] = []
-    if ((spec.username === '') !== (spec.password === '')) {
-      problems.push({ path: ['username'], message: 'expected both username and password' })
-    }
-    for (const [index, { type, value }] of (spec.match?.headers ?? []).entries()) {
-      const problem = type === 'regexp' ? regexpProblem(value) : null
-      if (problem !== null) {
-        problems.push({ path: ['match', 'headers', index, 'value'], message: problem })
+  checked(
+    object(healthFields, { doc, optional: true, ignored: ['pass'] }),
+    (spec): SpecProblem[] => {
+      const problems: SpecProblem[] = []
+      if ((spec.username === '') !== (spec.password === '')) {
+        problems.push({ path: ['username'], message: 'expected both username and password' })
       }
-    }
-    const body = spec.match?.body
-    const problem = body?.type === 'regexp' ? regexpProblem(body.value) : null
-    if (problem !== null) problems.push({ path: ['match', 'body', 'value'], message: problem })
-    return problems
-  })
+      for (const [index, { type, value }] of (spec.match?.headers ?? []).entries()) {
+        const problem = type === 'regexp' ? regexpProblem(value) : null
+        if (problem !== null) {
+          problems.push({ path: ['match', 'headers', index, 'value'], message: problem })
+        }
+      }
+      const body = spec.match?.body
+      const problem = body?.type === 'regexp' ? regexpProblem(body.value) : null
+      if (problem !== null) problems.push({ path: ['match', 'body', 'value'], message: problem })
+      return problems
+    },
+  )
 export type HealthCheckSpec = Exclude<SpecOf<ReturnType<typeof healthCheck>>, undefined>
 
 // -- load balancing ------------------------------------------------------------------------------
@@ -235,7 +238,13 @@ const poolFields = {
   healthCheck: healthCheck('Asks servers on its own and leaves out those that fail.'),
 } as const
 
-const bare = object(poolFields, { doc: 'Servers, and how requests are spread over them.' })
+/** Slips of Easegress's own examples: a name of v1, and a field of the Proxy. */
+const ignored = ['serversTags', 'compression']
+
+const bare = object(poolFields, {
+  doc: 'Servers, and how requests are spread over them.',
+  ignored,
+})
 type Fields = SpecOf<typeof bare>
 export type PoolSpecV2 = Fields
 
@@ -267,7 +276,7 @@ export const pool: Schema<PoolSpecV2> = withChecks(bare)
 
 /** A pool as an optional field. */
 export const optionalPool = (doc: string): Schema<PoolSpecV2 | undefined> =>
-  withChecks(object(poolFields, { doc, optional: true }))
+  withChecks(object(poolFields, { doc, optional: true, ignored }))
 
 /** What pools are called in statistics and messages. */
 export const MAIN = 'mainPool'

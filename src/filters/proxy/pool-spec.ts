@@ -142,7 +142,13 @@ const poolFields = {
   memoryCache,
 } as const
 
-const fields = object(poolFields, { doc: 'Servers, and how requests are spread over them.' })
+/** What Easegress's own pages say in place of `serversTags`. */
+const ignored = ['serverTags']
+
+const fields = object(poolFields, {
+  doc: 'Servers, and how requests are spread over them.',
+  ignored,
+})
 type Fields = SpecOf<typeof fields>
 
 const NO_REGISTRIES = 'services are not looked up by this release'
@@ -198,6 +204,7 @@ export const mirrorPool = [...CHECKS, hasFilter, keepsNoAnswers].reduce(
   object(poolFields, {
     doc: 'Servers that get copies of the requests that its `filter` matches; answers are dropped.',
     optional: true,
+    ignored,
   }),
 )
 

@@ -824,11 +824,7 @@ it.each<[name: string, fields: string, problem: string]>([
     pool(`${servers()}, serversTags: [x]`),
     'serversTags: no server has one',
   ],
-  [
-    'the tags of the documents',
-    pool(`${servers()}, serverTags: [x]`),
-    'did you mean "serversTags"?',
-  ],
+  ['tags under another name', pool(`${servers()}, serverTag: [x]`), 'did you mean "serversTags"?'],
   [
     'a policy',
     pool(`${servers()}, loadBalance: {policy: roundrobin}`),

@@ -20,7 +20,7 @@ import { filterKeys } from '../filter-keys.js'
 import { ipFilter, rootedPath } from './ip-filter-spec.js'
 import { connectionsKey, statsKey } from './keys.js'
 import { ownPipelines } from './own-pipelines-spec.js'
-import { looksLikeV2, type SpecV2, specV2 } from './server-spec-v2.js'
+import { looksLikeV2, SLIPS, type SpecV2, specV2 } from './server-spec-v2.js'
 
 const header = checked(
   object({
@@ -78,38 +78,41 @@ const rule = object({
 })
 
 const spec = checked(
-  object({
-    port: integer({ doc: 'TCP port to listen on.', min: 1, max: 65_535 }),
-    keepAlive: boolean({
-      doc: 'Whether connections are kept for further requests.',
-      default: true,
-    }),
-    keepAliveTimeout: duration({
-      doc: 'Longest time a connection may be idle. Cut off at 10 s (docs/compatibility.md).',
-      default: '60s',
-      min: '1ms',
-    }),
-    maxConnections: integer({
-      doc: 'Connections at a time, over all workers of a node. Further ones are closed at once.',
-      min: 1,
-      max: 4_294_967_295,
-      default: 10_240,
-    }),
-    https: boolean({ doc: 'Serve TLS.', default: false }),
-    http3: boolean({ doc: 'Serve HTTP/3.', default: false }),
-    certBase64: base64({ doc: 'Certificate, base64 of PEM; for `https`.', optional: true }),
-    keyBase64: base64({ doc: 'Private key, base64 of PEM; for `https`.', optional: true }),
-    cacheSize: integer({
-      doc: 'Routes to remember; 0 for none.',
-      min: 0,
-      max: 1_000_000,
-      default: 0,
-    }),
-    xForwardedFor: boolean({ doc: 'Maintain the X-Forwarded-For header.', default: false }),
-    tracing: anything({ doc: 'Zipkin tracing. Not supported by this release.', optional: true }),
-    ipFilter: ipFilter('Checked for every request.'),
-    rules: list(rule, { doc: 'Routing rules, tried in order.', default: [] }),
-  }),
+  object(
+    {
+      port: integer({ doc: 'TCP port to listen on.', min: 1, max: 65_535 }),
+      keepAlive: boolean({
+        doc: 'Whether connections are kept for further requests.',
+        default: true,
+      }),
+      keepAliveTimeout: duration({
+        doc: 'Longest time a connection may be idle. Cut off at 10 s (docs/compatibility.md).',
+        default: '60s',
+        min: '1ms',
+      }),
+      maxConnections: integer({
+        doc: 'Connections at a time, over all workers of a node. Further ones are closed at once.',
+        min: 1,
+        max: 4_294_967_295,
+        default: 10_240,
+      }),
+      https: boolean({ doc: 'Serve TLS.', default: false }),
+      http3: boolean({ doc: 'Serve HTTP/3.', default: false }),
+      certBase64: base64({ doc: 'Certificate, base64 of PEM; for `https`.', optional: true }),
+      keyBase64: base64({ doc: 'Private key, base64 of PEM; for `https`.', optional: true }),
+      cacheSize: integer({
+        doc: 'Routes to remember; 0 for none.',
+        min: 0,
+        max: 1_000_000,
+        default: 0,
+      }),
+      xForwardedFor: boolean({ doc: 'Maintain the X-Forwarded-For header.', default: false }),
+      tracing: anything({ doc: 'Zipkin tracing. Not supported by this release.', optional: true }),
+      ipFilter: ipFilter('Checked for every request.'),
+      rules: list(rule, { doc: 'Routing rules, tried in order.', default: [] }),
+    },
+    { ignored: SLIPS },
+  ),
   (server): SpecProblem[] =>
     (['https', 'http3', 'tracing'] as const)
       .filter((field) => server[field])

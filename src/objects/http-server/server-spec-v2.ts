@@ -22,18 +22,24 @@ import {
 import { checkLogFormat } from './access-format-spec.js'
 import { ipFilter, rootedPath } from './ip-filter-spec.js'
 
+/** Keys that Easegress's own examples have for the fields of similar names, of either dialect. */
+export const SLIPS = ['maxConnection']
+
 const text = (doc: string) => string({ doc, default: '' })
 /** As in Easegress: an empty text means the same as none. */
 const optionalPath = (doc: string) =>
   string({ doc, pattern: /^(?:\/.*)?$/s, expected: rootedPath.expected, optional: true })
 
-const valueRule = (what: string) =>
+const valueRule = (what: string, ignored: readonly string[] = []) =>
   checked(
-    object({
-      key: string({ doc: `Name of the ${what}.` }),
-      values: list(string({ doc: '' }), { doc: 'Values that match.', unique: true, default: [] }),
-      regexp: regexp({ doc: 'Or a pattern that its first value matches.', optional: true }),
-    }),
+    object(
+      {
+        key: string({ doc: `Name of the ${what}.` }),
+        values: list(string({ doc: '' }), { doc: 'Values that match.', unique: true, default: [] }),
+        regexp: regexp({ doc: 'Or a pattern that its first value matches.', optional: true }),
+      },
+      { ignored },
+    ),
     (spec): SpecProblem[] =>
       spec.values.length > 0 || spec.regexp
         ? []
@@ -66,7 +72,8 @@ const pathFields = object({
   backend: text('Name of the pipeline that handles the request.'),
   backendPool: optionalPool('Servers to send the request to; instead of `backend`.'),
   clientMaxBodySize: bodySize('Largest request body in bytes; 0: that of the server.'),
-  headers: list(valueRule('header'), {
+  // Of v1, where each leads to a pipeline of its own; examples of current releases still have it.
+  headers: list(valueRule('header', ['backend']), {
     doc: 'Conditions on headers, of which one must hold.',
     default: [],
   }),
@@ -126,53 +133,59 @@ const rule = object({
   ),
 })
 
-const fields = object({
-  port: integer({ doc: 'TCP port to listen on.', min: 1, max: 65_535 }),
-  address: text('Address to listen on; empty for that of the whole gateway.'),
-  keepAlive: boolean({ doc: 'Whether connections are kept for further requests.', default: true }),
-  keepAliveTimeout: duration({
-    doc: 'Longest time a connection may be idle. Cut off at 10 s (docs/compatibility.md).',
-    default: '60s',
-  }),
-  maxConnections: integer({
-    doc: 'Connections at a time, over all workers of a node. Further ones are closed at once.',
-    min: 1,
-    max: 4_294_967_295,
-    default: 10_240,
-  }),
-  clientMaxBodySize: bodySize('Largest request body in bytes; 0: 4 MiB.'),
-  xForwardedFor: boolean({ doc: 'Maintain the X-Forwarded-For header.', default: false }),
-  cacheSize: integer({
-    doc: 'Routes to remember; 0 for none.',
-    min: 0,
-    max: 1_000_000,
-    default: 0,
-  }),
-  routerKind: oneOf(['Ordered', 'RadixTree'], {
-    doc: 'Whether paths are tried in order, or are patterns in a tree.',
-    default: 'Ordered',
-  }),
-  globalFilter: text(
-    'Name of a GlobalFilter around all pipelines; one that is not there is left out.',
-  ),
-  accessLogFormat: text(
-    'Line of the access log, with variables like {{Time}}; empty for the usual.',
-  ),
-  ipFilter: ipFilter('Checked for every request.'),
-  rules: list(rule, { doc: 'Routing rules, tried in order.', default: [] }),
-  https: boolean({ doc: 'Serve TLS. Not supported by this release.', default: false }),
-  http3: boolean({ doc: 'Serve HTTP/3. Not supported by this release.', default: false }),
-  autoCert: boolean({
-    doc: 'Certificates of the AutoCertManager. Not supported by this release.',
-    default: false,
-  }),
-  caCertBase64: base64({ doc: 'Authority of client certificates; for `https`.', optional: true }),
-  certBase64: base64({ doc: 'Certificate, base64 of PEM; for `https`.', optional: true }),
-  keyBase64: base64({ doc: 'Private key, base64 of PEM; for `https`.', optional: true }),
-  certs: map(string({ doc: '' }), { doc: 'Further certificates; for `https`.', default: {} }),
-  keys: map(string({ doc: '' }), { doc: 'Keys of `certs` by name; for `https`.', default: {} }),
-  tracing: anything({ doc: 'Tracing. Not supported by this release.', optional: true }),
-})
+const fields = object(
+  {
+    port: integer({ doc: 'TCP port to listen on.', min: 1, max: 65_535 }),
+    address: text('Address to listen on; empty for that of the whole gateway.'),
+    keepAlive: boolean({
+      doc: 'Whether connections are kept for further requests.',
+      default: true,
+    }),
+    keepAliveTimeout: duration({
+      doc: 'Longest time a connection may be idle. Cut off at 10 s (docs/compatibility.md).',
+      default: '60s',
+    }),
+    maxConnections: integer({
+      doc: 'Connections at a time, over all workers of a node. Further ones are closed at once.',
+      min: 1,
+      max: 4_294_967_295,
+      default: 10_240,
+    }),
+    clientMaxBodySize: bodySize('Largest request body in bytes; 0: 4 MiB.'),
+    xForwardedFor: boolean({ doc: 'Maintain the X-Forwarded-For header.', default: false }),
+    cacheSize: integer({
+      doc: 'Routes to remember; 0 for none.',
+      min: 0,
+      max: 1_000_000,
+      default: 0,
+    }),
+    routerKind: oneOf(['Ordered', 'RadixTree'], {
+      doc: 'Whether paths are tried in order, or are patterns in a tree.',
+      default: 'Ordered',
+    }),
+    globalFilter: text(
+      'Name of a GlobalFilter around all pipelines; one that is not there is left out.',
+    ),
+    accessLogFormat: text(
+      'Line of the access log, with variables like {{Time}}; empty for the usual.',
+    ),
+    ipFilter: ipFilter('Checked for every request.'),
+    rules: list(rule, { doc: 'Routing rules, tried in order.', default: [] }),
+    https: boolean({ doc: 'Serve TLS. Not supported by this release.', default: false }),
+    http3: boolean({ doc: 'Serve HTTP/3. Not supported by this release.', default: false }),
+    autoCert: boolean({
+      doc: 'Certificates of the AutoCertManager. Not supported by this release.',
+      default: false,
+    }),
+    caCertBase64: base64({ doc: 'Authority of client certificates; for `https`.', optional: true }),
+    certBase64: base64({ doc: 'Certificate, base64 of PEM; for `https`.', optional: true }),
+    keyBase64: base64({ doc: 'Private key, base64 of PEM; for `https`.', optional: true }),
+    certs: map(string({ doc: '' }), { doc: 'Further certificates; for `https`.', default: {} }),
+    keys: map(string({ doc: '' }), { doc: 'Keys of `certs` by name; for `https`.', default: {} }),
+    tracing: anything({ doc: 'Tracing. Not supported by this release.', optional: true }),
+  },
+  { ignored: SLIPS },
+)
 type Fields = SpecOf<typeof fields>
 
 const CHECKS: readonly ((spec: Fields) => SpecProblem[])[] = [
