@@ -5,6 +5,7 @@ import { systemTime } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
 import type {
   MemberStatus,
+  NodeMetric,
   PutObject,
   StatusByMember,
   StoredObject,
@@ -34,6 +35,7 @@ export class CoordinatorFixture implements Actor<ToCoordinator> {
   readonly objects = new Map<string, StoredObject>()
   readonly received: ToCoordinator[] = []
   members: MemberStatus[] = []
+  nodeMetrics: readonly NodeMetric[] = []
   /** What custom data is answered with. */
   customData: (what: CustomDataOp) => unknown = () => null
   status: Record<string, StatusByMember> = {}
@@ -96,6 +98,8 @@ export class CoordinatorFixture implements Actor<ToCoordinator> {
         return this.#stamped(null)
       case 'explain-traffic':
         return this.#stamped(this.explanation)
+      case 'list-node-metrics':
+        return this.nodeMetrics
       case 'custom-data':
         return { value: this.customData(m.what), staleSeconds: null }
       default:

@@ -19,9 +19,10 @@ const GAUGES: readonly string[] = [
 export const readMetrics: Handler = async (call) => {
   call.query.expectOnly()
   const { member, clusterName, clusterRole } = call.around.node
-  const [statuses, objects] = await Promise.all([
+  const [statuses, objects, own] = await Promise.all([
     ask(call, { type: 'list-object-status' }),
     ask(call, { type: 'list-objects' }),
+    ask(call, { type: 'list-node-metrics' }),
   ])
   const metrics = new Metrics({ clusterName, clusterRole, instanceName: member })
   for (const object of objects.value) {
@@ -30,6 +31,7 @@ export const readMetrics: Handler = async (call) => {
     if (object.kind === 'HTTPServer') addServer(metrics, object, status)
     else addPools(metrics, object, status)
   }
+  for (const { name, type, labels, value } of own) metrics.add(name, type, labels, value)
   return stamped(statuses, { type: 'text', contentType: CONTENT_TYPE, text: metrics.text() })
 }
 

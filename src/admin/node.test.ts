@@ -164,6 +164,10 @@ it('tells Prometheus what servers and pools do here', () =>
         },
       },
     }
+    coordinator.nodeMetrics = [
+      { name: 'disk_syncs', type: 'counter', labels: {}, value: 9 },
+      { name: 'member_clock_offset_ms', type: 'gauge', labels: { member: 'eg-2' }, value: -3 },
+    ]
     const got = await call('GET', '/metrics')
     expect(got.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
     const text = await got.text()
@@ -176,5 +180,7 @@ it('tells Prometheus what servers and pools do here', () =>
     const main = `{${own},proxyName="proxy#proxy#main",kind="HTTPPipeline",pipeline="p"}`
     expect(text).toContain(`proxy_total_connections${main} 3\n`)
     expect(text).toContain('proxyName="proxy#proxy#candidate#0"')
-    expect(text).not.toContain('eg-2')
+    expect(text).toContain(`# TYPE disk_syncs counter\ndisk_syncs{${own}} 9\n`)
+    expect(text).toContain(`member_clock_offset_ms{${own},member="eg-2"} -3\n`)
+    expect(text.match(/eg-2/g)).toHaveLength(1)
   }))

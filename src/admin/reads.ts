@@ -44,10 +44,11 @@ export const listMembers: Handler = async (call) => {
   const result = await ask(call, { type: 'list-members' })
   const members = [...result.value].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
   // The keys in the order of v1, whatever order they were sent in.
-  const value = members.map(({ options, lastHeartbeatTime, etcd }) => ({
+  const value = members.map(({ options, lastHeartbeatTime, etcd, clockOffsetMs }) => ({
     options,
     lastHeartbeatTime,
     etcd: etcd && { id: etcd.id, startTime: etcd.startTime, state: etcd.state },
+    ...(clockOffsetMs === undefined ? {} : { clockOffsetMs }),
   }))
   return stamped(result, { type: 'value', value })
 }

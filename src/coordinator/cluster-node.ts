@@ -66,7 +66,8 @@ export class ClusterNode {
   constructor(options: ClusterNodeOptions) {
     this.#options = options
     const { time, log, name, dataDir, setup } = options
-    this.#disk = new NodeDisk(dataDir)
+    const syncs = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    this.#disk = new NodeDisk(dataDir, () => void Atomics.add(syncs, 0, 1))
     this.#identity = openIdentity(this.#disk, name, randomBytes(8).toString('hex'))
     const { incarnation } = this.#identity
     const self = { name, incarnation, bootId: randomBytes(8).toString('hex') }
@@ -93,7 +94,7 @@ export class ClusterNode {
       defer: (task) => void setImmediate(task),
       self: { name, incarnation, peerUrl: setup.peerUrl },
       // The root holds the lock of the directory, over all lives of the coordinator.
-      spawnLog: spawnLogThread(dataDir, { locked: true }),
+      spawnLog: spawnLogThread(dataDir, { locked: true, syncs }),
       links,
       rpc,
       listener: {
@@ -112,6 +113,8 @@ export class ClusterNode {
     made = this.replica
     this.view = new PeerClusterView({
       time,
+      log: log.child('cluster'),
+      syncs: () => Atomics.load(syncs, 0) >>> 0,
       replica: this.replica,
       links,
       board: this.#board,

@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest'
 import { BoardWorld } from '../board/testing/board-world.js'
 import { GatewayError } from '../lib/errors.js'
+import type { Links } from '../peer/peer.js'
 import type { MemberStatus } from '../protocol/coordinator.js'
 import type { MembershipChange, Replica, Roster } from '../store/cluster.js'
 import { failure, type Outcome, storeUnavailable, success } from '../store/contract.js'
 import { foundingOf, foundingRoster } from '../store/roster.js'
+import { MemoryLogger } from '../telemetry/memory-log.js'
 import { PeerClusterView, type ServingOf } from './cluster-view.js'
 import { StoreBench } from './store.fixture.js'
 import { FakeView } from './view.fixture.js'
@@ -17,6 +19,9 @@ class Bench {
   readonly store = new StoreBench(this.world.time).store
   readonly views = new Map<string, PeerClusterView>()
   readonly heardMs = new Map<string, number>()
+  readonly log = new MemoryLogger()
+  /** By incarnation, as measured; null: not yet. */
+  readonly clockOffsets = new Map<string, number | null>()
   readonly changes: MembershipChange[] = []
   /** What changes of the membership come to; the last of them again and again. */
   answers: Outcome<Roster>[] = []
@@ -37,7 +42,12 @@ class Bench {
     const view = new PeerClusterView({
       time,
       replica: this.#replica(name),
-      links: { lastHeardMs: (incarnation) => this.heardMs.get(incarnation) ?? null },
+      log: this.log,
+      syncs: () => 12,
+      links: {
+        lastHeardMs: (incarnation) => this.heardMs.get(incarnation) ?? null,
+        status: () => this.#linkStatus(),
+      },
       board: this.world.add(name),
       self: {
         name,
@@ -48,6 +58,20 @@ class Bench {
     })
     this.views.set(name, view)
     return view
+  }
+
+  #linkStatus(): ReturnType<Links['status']> {
+    const link = { connected: true } as ReturnType<Links['status']>[number]['links'][number]
+    return [...this.clockOffsets].map(([incarnation, clockOffsetMs]) => ({
+      name: incarnation,
+      incarnation,
+      nodeId: 1,
+      guest: false,
+      links: [
+        { ...link, clockOffsetMs: null },
+        { ...link, clockOffsetMs },
+      ],
+    }))
   }
 
   #replica(name: string): Replica {
@@ -109,6 +133,42 @@ it('every member lists all, with their options and who leads', () => {
     lastHeartbeatTime: expect.stringMatching(/^2020-09-13T12:26:4\dZ$/),
     etcd: { id: 'b', startTime: '2020-09-13T12:26:40Z', state: 'Follower' },
   })
+})
+
+it('clocks that differ are shown, and warned about once while they are far away', () => {
+  const bench = new Bench()
+  const shown = (): (number | undefined)[] =>
+    bench
+      .wait<readonly MemberStatus[]>((done) => bench.view('a').listMembers(done))
+      .map(({ clockOffsetMs }) => clockOffsetMs)
+  const warned = (): unknown[] =>
+    bench.log.records
+      .filter(({ level }) => level === 'warn')
+      .map(({ message, fields }) => [message, fields['member'], fields['offsetMs']])
+  bench.clockOffsets.set('b', null)
+  expect(shown()).toEqual([undefined, undefined, undefined])
+  expect(bench.view('a').metrics()).toEqual([
+    { name: 'disk_syncs', type: 'counter', labels: {}, value: 12 },
+  ])
+  bench.clockOffsets.set('b', 1_000.4)
+  bench.clockOffsets.set('c', -12.3)
+  bench.world.time.advance(4_000)
+  expect(shown()).toEqual([undefined, 1_000, -12])
+  expect(bench.view('a').metrics().slice(1)).toEqual([
+    { name: 'member_clock_offset_ms', type: 'gauge', labels: { member: 'b' }, value: 1_000 },
+    { name: 'member_clock_offset_ms', type: 'gauge', labels: { member: 'c' }, value: -12 },
+  ])
+  expect(warned()).toEqual([])
+  // All three views of the bench share a log and connections.
+  const stray = ['the clock of a member differs from ours', 'b', -1_001]
+  bench.clockOffsets.set('b', -1_001)
+  bench.world.time.advance(20_000)
+  expect(warned()).toEqual([stray, stray, stray])
+  bench.clockOffsets.set('b', 0)
+  bench.world.time.advance(4_000)
+  bench.clockOffsets.set('b', -1_001)
+  bench.world.time.advance(4_000)
+  expect(warned()).toHaveLength(6)
 })
 
 it('a member that falls silent is offline, with its last heartbeat, also where nobody leads', () => {

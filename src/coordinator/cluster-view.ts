@@ -4,16 +4,19 @@ import { LAST_BEATS_PREFIX, readLastBeats } from '../board/last-beats.js'
 import type { Time, Timer } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
 import { decodeBody, encodeBody, type Links } from '../peer/peer.js'
-import type { MemberStatus, StatusByMember } from '../protocol/coordinator.js'
+import type { MemberStatus, NodeMetric, StatusByMember } from '../protocol/coordinator.js'
 import type { ConfigVersion } from '../protocol/version.js'
 import type { ClusterMember, ConsensusStatus, Replica, Roster } from '../store/cluster.js'
 import { type Done, type Store, success } from '../store/contract.js'
+import type { Logger } from '../telemetry/log.js'
 
 /** A member whose last beat is older is not waited for, and counts as offline. */
 export const SILENT_MS = 6_000
 /** What is said of oneself outlives the speaker for so long. */
 const SAID_TTL_MS = 600_000
 const LOOK_MS = 2_000
+/** A clock further away from ours than this is worth a warning. */
+const CLOCK_OFFSET_MS_MAX = 1_000
 const PURGE_MS = 8_000
 const PURGE_AGAIN_MS = 100
 const SERVING_KEY = 'serving'
@@ -26,6 +29,8 @@ export interface ClusterView {
   readonly isAlone: boolean
   /** Why the store of this node takes nothing any more; null: it works. */
   failure(): string | null
+  /** Figures of this node as a member. */
+  metrics(): readonly NodeMetric[]
   /** Why nobody can write without a leader, for a person. */
   quorumProblem(): string
   listMembers(done: (members: readonly MemberStatus[]) => void): void
@@ -57,9 +62,12 @@ export interface ServingOf {
 export interface ClusterViewOptions {
   readonly time: Time
   readonly replica: Replica
-  readonly links: Pick<Links, 'lastHeardMs'>
+  readonly log: Logger
+  readonly links: Pick<Links, 'lastHeardMs' | 'status'>
   readonly board: Board
   readonly self: SelfMember
+  /** Times that this life of the coordinator told its disk to make something durable. */
+  syncs(): number
 }
 
 export interface SelfMember {
@@ -88,6 +96,8 @@ export class PeerClusterView implements ClusterView {
   /** By incarnation; what is known when nobody can be asked. */
   readonly #heard = new Map<string, Heard>()
   #looking: Timer | null = null
+  /** Members whose clock was too far away at the last look. */
+  #strayClocks: ReadonlySet<string> = new Set()
 
   constructor(options: ClusterViewOptions) {
     this.#options = options
@@ -132,6 +142,43 @@ export class PeerClusterView implements ClusterView {
     if (here > voters.length / 2) return 'the members of the cluster are electing a leader'
     const names = silent.map(({ name }) => name).join(', ')
     return `no quorum: ${here} of ${voters.length} voters can be reached, silent: ${names}; nothing can be written, traffic goes on`
+  }
+
+  metrics(): readonly NodeMetric[] {
+    const syncs = this.#options.syncs()
+    const all: NodeMetric[] = [{ name: 'disk_syncs', type: 'counter', labels: {}, value: syncs }]
+    const offsets = this.#clockOffsets()
+    for (const { name, incarnation } of this.#roster.members) {
+      const value = offsets.get(incarnation)
+      if (value === undefined) continue
+      all.push({ name: 'member_clock_offset_ms', type: 'gauge', labels: { member: name }, value })
+    }
+    return all
+  }
+
+  /** By incarnation, in whole milliseconds: how far ahead of ours the clocks of others are. */
+  #clockOffsets(): Map<string, number> {
+    const offsets = new Map<string, number>()
+    for (const { incarnation, links } of this.#options.links.status()) {
+      const found = links.find(({ clockOffsetMs }) => clockOffsetMs !== null)
+      if (found?.clockOffsetMs != null) offsets.set(incarnation, Math.round(found.clockOffsetMs))
+    }
+    return offsets
+  }
+
+  /** Nothing here trusts clocks; but whoever reads times of several members is misled by them. */
+  #checkClocks(): void {
+    const { log } = this.#options
+    const offsets = this.#clockOffsets()
+    const stray = new Set<string>()
+    for (const { name, incarnation } of this.#roster.members) {
+      const offsetMs = offsets.get(incarnation) ?? 0
+      if (Math.abs(offsetMs) <= CLOCK_OFFSET_MS_MAX) continue
+      stray.add(incarnation)
+      if (this.#strayClocks.has(incarnation)) continue
+      log.warn('the clock of a member differs from ours', { member: name, offsetMs })
+    }
+    this.#strayClocks = stray
   }
 
   // -- members -----------------------------------------------------------------------------------
@@ -193,6 +240,7 @@ export class PeerClusterView implements ClusterView {
       ? { atMs: time.wallMs(), heartbeat: self }
       : this.#heard.get(member.incarnation)
     const { name, incarnation } = member
+    const clockOffsetMs = this.#clockOffsets().get(incarnation)
     const atMs = heard?.atMs ?? this.#heardOnTheWire(incarnation)
     const isOnline = atMs !== null && time.wallMs() - atMs <= SILENT_MS
     return {
@@ -203,6 +251,7 @@ export class PeerClusterView implements ClusterView {
         startTime: heard?.heartbeat ? rfc3339(heard.heartbeat.startedMs) : NEVER,
         state: isOnline ? this.#stateOf(member) : 'Offline',
       },
+      ...(clockOffsetMs === undefined ? {} : { clockOffsetMs }),
     }
   }
 
@@ -226,7 +275,9 @@ export class PeerClusterView implements ClusterView {
   #lookLater(): void {
     this.#looking = this.#options.time.after(LOOK_MS, () => {
       this.#lookLater()
-      if (!this.isAlone) this.#look(() => {})
+      if (this.isAlone) return
+      this.#look(() => {})
+      this.#checkClocks()
     })
   }
 

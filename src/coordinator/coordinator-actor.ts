@@ -351,6 +351,9 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
           (thrown: unknown) => reply.fail(GatewayError.from(thrown)),
         )
         break
+      case 'list-node-metrics':
+        reply.for(m).ok(this.#o.view.metrics())
+        break
       case 'get-config-version':
         reply.for(m).ok(this.#stamped(null, this.#freshness.staleSeconds))
         break

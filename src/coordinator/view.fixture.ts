@@ -1,4 +1,4 @@
-import type { MemberStatus, StatusByMember } from '../protocol/coordinator.js'
+import type { MemberStatus, NodeMetric, StatusByMember } from '../protocol/coordinator.js'
 import type { ConsensusStatus } from '../store/cluster.js'
 import { success } from '../store/contract.js'
 import type { ClusterView, MemberServing, ServingOf } from './cluster-view.js'
@@ -44,6 +44,10 @@ export class FakeView implements ClusterView {
 
   failure(): string | null {
     return this.failed()
+  }
+
+  metrics(): readonly NodeMetric[] {
+    return [{ name: 'disk_syncs', type: 'counter', labels: {}, value: 1 }]
   }
 
   quorumProblem(): string {

@@ -21,9 +21,12 @@ const FLAGS: Record<DiskMode, string> = { create: 'wx+', write: 'r+', read: 'r' 
 export class NodeDisk implements Disk {
   readonly root: string
   readonly #names = new Map<DiskHandle, string>()
+  readonly #syncs: () => void
 
-  constructor(root: string) {
+  /** `syncs` is called for everything that is made durable here, to be counted. */
+  constructor(root: string, syncs: () => void = () => {}) {
     this.root = resolve(root)
+    this.#syncs = syncs
     this.#call('mkdir', '.', () => {
       const first = makeDir(this.root)
       // A folder is only there for good when its parent says so on disk.
@@ -77,6 +80,7 @@ export class NodeDisk implements Disk {
   }
 
   datasync(file: DiskHandle): void {
+    this.#syncs()
     this.#call('fdatasync', this.#name(file), () => fdatasyncSync(file))
   }
 
@@ -95,6 +99,7 @@ export class NodeDisk implements Disk {
   }
 
   syncDir(): void {
+    this.#syncs()
     this.#call('fsync', '.', () => syncFolder(this.root))
   }
 

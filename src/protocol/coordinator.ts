@@ -111,6 +111,21 @@ export interface MemberStatus {
   readonly lastHeartbeatTime: string
   /** Null on a reader. `id` in hex, `startTime` in RFC 3339, `state` such as Leader. */
   readonly etcd: { readonly id: string; readonly startTime: string; readonly state: string } | null
+  /** How far its clock is ahead of that of the answering node, in ms; absent while not known. */
+  readonly clockOffsetMs?: number
+}
+
+/** A figure of this node that belongs to no object. */
+export interface NodeMetric {
+  /** As Prometheus has names; the unit is its last word. */
+  readonly name: string
+  readonly type: 'counter' | 'gauge'
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+export interface ListNodeMetrics extends Asks<readonly NodeMetric[]> {
+  readonly type: 'list-node-metrics'
 }
 
 export interface ListMembers extends Asks<Stamped<readonly MemberStatus[]>> {
@@ -171,5 +186,6 @@ export type ToCoordinator =
   | ListMembers
   | PurgeMember
   | GetConfigVersion
+  | ListNodeMetrics
   | ExplainTraffic
   | CustomData

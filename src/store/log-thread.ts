@@ -18,7 +18,7 @@ import { type LogThreadData, transfers } from './spawn-log-thread.js'
 
 const port = parentPort
 if (port === null) throw new AssertionError('log-thread.js is started as a worker thread')
-const { dataDir, locked } = workerData as LogThreadData
+const { dataDir, locked, syncs } = workerData as LogThreadData
 
 let lock: DataDirLock | null = null
 
@@ -32,7 +32,9 @@ function reply(message: LogReply): void {
 async function run(): Promise<void> {
   try {
     if (!locked) lock = await lockDataDir(dataDir)
-    const disk = new NodeDisk(join(dataDir, 'log'))
+    const disk = new NodeDisk(join(dataDir, 'log'), () => {
+      if (syncs !== null) Atomics.add(syncs, 0, 1)
+    })
     const salt = randomBytes(4).readUInt32LE()
     const service = new LogService({ disk, timers: systemTime, salt, reply })
     service.open()

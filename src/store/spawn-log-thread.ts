@@ -5,6 +5,8 @@ export interface LogThreadData {
   readonly dataDir: string
   /** The caller holds the lock of the data directory (`lockDataDir`) as long as the thread runs. */
   readonly locked: boolean
+  /** One word, to count syncs in; null: they are not counted. */
+  readonly syncs: Int32Array<SharedArrayBuffer> | null
 }
 
 /**
@@ -12,10 +14,14 @@ export interface LogThreadData {
  * The thread is a child of the calling one and ends with it. Unless the caller says that it holds
  * the lock of the directory, the thread takes it, and is refused when another process has it.
  */
-export function spawnLogThread(dataDir: string, { locked = false } = {}): SpawnLog {
+export function spawnLogThread(
+  dataDir: string,
+  options: Partial<Omit<LogThreadData, 'dataDir'>> = {},
+): SpawnLog {
+  const { locked = false, syncs = null } = options
   return (receive, exited) => {
     const thread = new Worker(new URL('./log-thread.js', import.meta.url), {
-      workerData: { dataDir, locked } satisfies LogThreadData,
+      workerData: { dataDir, locked, syncs } satisfies LogThreadData,
       // Flags of the process may not fit a thread (`--input-type`).
       execArgv: [],
     })

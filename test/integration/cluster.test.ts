@@ -70,6 +70,14 @@ it('every node lists all members, and how objects do on each', async () => {
   expect(stdout.match(/^ {4}name: eg-\d$/gm)).toHaveLength(3)
   expect(stdout.match(/^ {4}cluster-role: writer$/gm)).toHaveLength(3)
 
+  // The clocks of the others, which are ours here.
+  for (const node of cluster.nodes) {
+    const offset = await until('a clock', 10_000, () =>
+      node.gateway.metric('member_clock_offset_ms'),
+    )
+    expect(Math.abs(offset)).toBeLessThan(1_000)
+  }
+
   const port = await freePort()
   const [, second] = cluster.nodes
   await apply(cluster.node(0), httpServer('told', port, 'nobody'), { wait: 'cluster' })
@@ -96,25 +104,45 @@ it('?consistency=local is answered here and now; other words are refused', async
   expectStatus(await gateway.admin('DELETE', '/objects/x?consistency=local'), 400)
 })
 
-it('an idle cluster writes nothing to any disk', async () => {
-  const cluster = await three()
-  const written = (): string[] =>
-    cluster.nodes.flatMap(({ gateway }) => {
-      const dir = join(gateway.home, 'data')
-      return readdirSync(dir, { recursive: true, encoding: 'utf8' }).map((name) => {
-        const { mtimeMs, size } = statSync(join(dir, name))
-        return `${dir}/${name} ${mtimeMs} ${size}`
-      })
+/** Of all of them: what lies on their disks, and how often they had it made durable. */
+async function diskOf(gateways: readonly Gateway[]): Promise<string[]> {
+  const syncs = await Promise.all(gateways.map((gateway) => gateway.metric('disk_syncs')))
+  const files = gateways.flatMap(({ home }) => {
+    const dir = join(home, 'data')
+    return readdirSync(dir, { recursive: true, encoding: 'utf8' }).map((name) => {
+      const { mtimeMs, size } = statSync(join(dir, name))
+      return `${dir}/${name} ${mtimeMs} ${size}`
     })
+  })
+  return [...syncs.map((count) => `${count} syncs`), ...files]
+}
+
+it('idle nodes write nothing to any disk and sync none, three together as one alone', async () => {
+  const cluster = await three()
+  const alone = await world.gateway({ workers: 1 })
+  await alone.create(pipeline('p', mock(200, 'x')))
+  const gateways = [...cluster.nodes.map(({ gateway }) => gateway), alone]
+  // The counter counts: a write is a sync on every member.
+  const before = await Promise.all(gateways.map((gateway) => gateway.metric('disk_syncs')))
+  expectStatus(
+    await apply(cluster.node(0), pipeline('idle', mock(200, 'x')), { wait: 'cluster' }),
+    201,
+  )
+  await alone.update(pipeline('p', mock(200, 'y')))
+  for (const [i, gateway] of gateways.entries()) {
+    expect(await gateway.metric('disk_syncs')).toBeGreaterThan(before[i] as number)
+  }
   // What was noted of the writes before may come a moment later.
   await until('rest', 20_000, async () => {
-    const before = written()
+    const earlier = await diskOf(gateways)
     await sleep(1_500)
-    return before.join() === written().join()
+    return earlier.join() === (await diskOf(gateways)).join()
   })
-  const before = written()
-  await sleep(3_000)
-  expect(written()).toEqual(before)
+  const idle = await diskOf(gateways)
+  await sleep(4_000)
+  expect(await diskOf(gateways)).toEqual(idle)
+  expectStatus(await cluster.node(0).gateway.admin('DELETE', '/objects/idle'), 200)
+  await alone.dispose()
 })
 
 it('a client of HTTP on the ports of the peers is told where to go', async () => {

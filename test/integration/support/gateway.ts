@@ -126,6 +126,15 @@ export class Gateway {
     return Number(headers['x-config-version'])
   }
 
+  /** A figure of the node itself, as Prometheus reads it. */
+  async metric(name: string): Promise<number> {
+    const answer = await ask({ port: this.apiPort, path: '/apis/v2/metrics' })
+    const { text } = expectStatus(answer, 200)
+    const found = new RegExp(`^${name}\\{.*\\} (\\S+)$`, 'm').exec(text)
+    if (found === null) throw new Error(`no ${name} in ${text}`)
+    return Number(found[1])
+  }
+
   /** Status of one object on the only member. */
   async status(name: string): Promise<Record<string, unknown>> {
     const { text } = expectStatus(
