@@ -4,7 +4,7 @@ import { WheelTimer } from '../lib/timer-wheel.js'
 import type { CircuitBreaker } from '../resilience/circuit-breaker.js'
 import { type BackOff, retryWaitMs } from '../resilience/retry.js'
 import type { UpstreamErrorKind, UpstreamHandler, UpstreamServer } from '../upstream/contract.js'
-import type { OriginCache } from '../upstream/origin-cache.js'
+import { keepsRequest, locationIn, type Redirects, redirected } from '../upstream/redirect.js'
 import {
   FAILURE_CODE,
   INTERNAL_ERROR,
@@ -27,13 +27,6 @@ export interface CallServer {
 export interface CallPool<S extends CallServer = CallServer> extends CallSurroundings {
   /** Null: there is nobody to send to. */
   pick(ex: Exchange): S | null
-}
-
-/** Which redirections are followed, instead of being handed on. */
-export interface Redirects {
-  /** In a row; one more is a failure. */
-  readonly max: number
-  readonly origins: OriginCache
 }
 
 /** What holds for all requests of one pool. */
@@ -196,7 +189,7 @@ export class UpstreamExchange<S extends CallServer>
       return
     }
     const { bodyBytesMax, failureCodes, redirects } = this.#rules
-    if (redirects !== null && REDIRECTS.has(status)) {
+    if (redirects !== null && status >= 300 && status < 400) {
       if (this.#redirect(status, headers, redirects)) return
     }
     this.#stopTimer()
@@ -233,15 +226,14 @@ export class UpstreamExchange<S extends CallServer>
 
   /** True when the answer has been dealt with: the request goes elsewhere, or nowhere. */
   #redirect(status: number, headers: readonly string[], { max, origins }: Redirects): boolean {
-    const at = headers.findIndex((name, i) => i % 2 === 0 && name === 'location')
-    if (at < 0) return false
+    const location = locationIn(status, headers)
+    if (location === null) return false
     const from = this.#url ?? urlOf(this.#server as S, this.target)
-    const to = redirected(from, headers[at + 1] as string)
-    const keeps = status >= 307 || this.method === 'HEAD'
+    const next = redirected(from, status, location, this)
     const isStream = this.bodyLength !== 0 && this.body === null
-    if (to !== null && status >= 307 && isStream) return false
+    if (next !== null && keepsRequest(status) && isStream) return false
     this.call?.discard()
-    if (to === null || this.#redirected >= max) {
+    if (next === null || this.#redirected >= max) {
       this.#stopTimer()
       this.stopUpload()
       this.status = status
@@ -250,17 +242,17 @@ export class UpstreamExchange<S extends CallServer>
     }
     this.stopUpload()
     this.#redirected += 1
-    if (!keeps) {
-      if (this.method !== 'GET') this.method = 'GET'
-      if (this.bodyLength !== 0) this.headers = without(this.headers, OF_BODIES)
+    if (!next.keepsBody) {
       this.body = null
       this.bodyLength = 0
     }
-    if (!isSameSite(from, to)) this.headers = without(this.headers, SECRETS)
-    this.#url = to
+    const { url } = next
+    this.method = next.method
+    this.headers = next.headers
+    this.#url = url
     this.host = ''
-    this.target = to.pathname + to.search
-    this.call = this.pool.client.send(origins.get(to), this, this)
+    this.target = url.pathname + url.search
+    this.call = this.pool.client.send(origins.get(url), this, this)
     return true
   }
 
@@ -290,36 +282,10 @@ export class UpstreamExchange<S extends CallServer>
   }
 }
 
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
-
-/** Fields that are about a body that is not sent any more. */
-const OF_BODIES: ReadonlySet<string> = new Set([
-  'content-encoding',
-  'content-language',
-  'content-location',
-  'content-type',
-])
-/** Fields that are for the first server alone. */
-const SECRETS: ReadonlySet<string> = new Set(['authorization', 'cookie'])
-
-const without = (flat: readonly string[], names: ReadonlySet<string>): readonly string[] =>
-  flat.filter((_, at) => !names.has(flat[at - (at % 2)] as string))
-
 function urlOf({ server }: CallServer, target: string): URL {
   const { scheme } = server.origin
   return new URL(target, `${scheme}://${server.hostField}`)
 }
-
-/** Where a Location leads, or null when nobody can be asked there. */
-function redirected(from: URL, location: string): URL | null {
-  if (!URL.canParse(location, from.href)) return null
-  const to = new URL(location, from)
-  return to.protocol === 'http:' || to.protocol === 'https:' ? to : null
-}
-
-/** As for cookies: the same host, or one below it. */
-const isSameSite = (from: URL, to: URL): boolean =>
-  to.hostname === from.hostname || to.hostname.endsWith(`.${from.hostname}`)
 
 const expire = (call: unknown): void => (call as UpstreamExchange<CallServer>).expired()
 

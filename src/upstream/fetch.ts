@@ -7,6 +7,7 @@ import type {
   UpstreamRequest,
   UpstreamServer,
 } from './contract.js'
+import { locationIn, type Redirects, redirected } from './redirect.js'
 
 export interface FetchRequest {
   readonly method: string
@@ -17,6 +18,8 @@ export interface FetchRequest {
   /** name, value, … with names in lower case. */
   readonly headers: readonly string[]
   readonly body: Uint8Array | null
+  /** Without, redirections are answers like others. */
+  readonly redirects?: Redirects
 }
 
 export interface FetchLimits {
@@ -44,15 +47,17 @@ const NOTHING = Buffer.alloc(0)
  * only for what may be asked twice.
  */
 export class Fetch implements UpstreamRequest, UpstreamHandler {
-  readonly method: string
-  readonly target: string
-  readonly host: string
-  readonly headers: readonly string[]
-  readonly bodyLength: number
-  readonly body: Uint8Array | null
+  method: string
+  target: string
+  host: string
+  headers: readonly string[]
+  bodyLength: number
+  body: Uint8Array | null
 
   readonly #client: UpstreamClient
-  readonly #server: UpstreamServer
+  readonly #redirects: Redirects | null
+  #server: UpstreamServer
+  #redirected = 0
   readonly #timers: TimerWheel
   readonly #limits: FetchLimits
   readonly #done: (outcome: FetchOutcome) => void
@@ -62,7 +67,7 @@ export class Fetch implements UpstreamRequest, UpstreamHandler {
   #isOver = false
   #status = 0
   #fields: readonly string[] = []
-  readonly #chunks: Buffer[] = []
+  #chunks: Buffer[] = []
   #bytes = 0
 
   /** `done` is called once, unless `cancel` was called before; never before `start` returns. */
@@ -81,6 +86,7 @@ export class Fetch implements UpstreamRequest, UpstreamHandler {
     this.body = request.body
     this.bodyLength = request.body?.byteLength ?? 0
     this.#client = client
+    this.#redirects = request.redirects ?? null
     this.#server = server
     this.#timers = timers
     this.#limits = limits
@@ -118,8 +124,39 @@ export class Fetch implements UpstreamRequest, UpstreamHandler {
   }
 
   onEnd(): void {
+    if (this.#redirects !== null && this.#isRedirected(this.#redirects)) return
     const body = this.#chunks.length === 0 ? NOTHING : Buffer.concat(this.#chunks)
     this.#end({ status: this.#status, headers: this.#fields, body, failure: '' })
+  }
+
+  /** True when the answer sent it elsewhere, and it has gone there or given up. */
+  #isRedirected({ max, origins }: Redirects): boolean {
+    const location = locationIn(this.#status, this.#fields)
+    if (location === null) return false
+    const { origin, hostField } = this.#server
+    const from = new URL(this.target, `${origin.scheme}://${hostField}`)
+    const next = redirected(from, this.#status, location, this)
+    if (next === null || this.#redirected >= max) {
+      this.#refuse('sent elsewhere, where nobody can be asked')
+      return true
+    }
+    this.#redirected += 1
+    const { url } = next
+    // A place that is named whole, and one elsewhere, is asked by its own name.
+    if (URL.canParse(location) || url.host !== from.host) this.host = ''
+    this.method = next.method
+    this.headers = next.headers
+    this.target = url.pathname + url.search
+    if (!next.keepsBody) {
+      this.body = null
+      this.bodyLength = 0
+    }
+    if (url.origin !== from.origin) this.#server = origins.get(url)
+    this.#status = 0
+    this.#chunks = []
+    this.#bytes = 0
+    this.#ask()
+    return true
   }
 
   onError(kind: UpstreamErrorKind, message: string): void {

@@ -4,6 +4,8 @@ import type { Logger } from '../../telemetry/log.js'
 import type { ServerOptions, UpstreamClient, UpstreamServer } from '../../upstream/contract.js'
 import { Fetch, type FetchOutcome } from '../../upstream/fetch.js'
 import type { HealthTable } from '../../upstream/health.js'
+import { OriginCache } from '../../upstream/origin-cache.js'
+import type { Redirects } from '../../upstream/redirect.js'
 import type { ServerUrl } from '../../upstream/server-url.js'
 import type { HealthCheckSpec } from './pool-spec-v2.js'
 
@@ -12,6 +14,8 @@ const BODY_BYTES_MAX = 1024 * 1024
 const INTERVAL_MS_MIN = 100
 const DEFAULT_INTERVAL_MS = 60_000
 const DEFAULT_TIMEOUT_MS = 3_000
+/** In a row, as Go's HTTP client has it. */
+const REDIRECTS_MAX = 10
 
 export interface HealthSurroundings {
   readonly client: UpstreamClient
@@ -37,6 +41,7 @@ export class HealthChecks {
   readonly #table: HealthTable
   readonly #around: HealthSurroundings
   readonly #servers: readonly Checked[]
+  readonly #redirects: Redirects
   readonly #passes: (outcome: FetchOutcome) => boolean
   readonly #headers: readonly string[]
   readonly #host: string
@@ -69,6 +74,7 @@ export class HealthChecks {
     this.#headers = [...headers.filter(([name]) => name !== 'host').flat(), ...authorization]
     // A connection of its own for each check: one that is kept says nothing of new ones.
     const options = { tls, keepAliveMs: 1, connectionsMax: 2 }
+    this.#redirects = { max: REDIRECTS_MAX, origins: new OriginCache(around.client, options) }
     this.#servers = urls.map((url) => {
       const port = spec.port === 0 ? url.port : spec.port
       return { url, server: around.client.acquire({ ...url, port }, options), fetch: null }
@@ -86,6 +92,7 @@ export class HealthChecks {
       checked.fetch?.cancel()
       checked.server.release()
     }
+    this.#redirects.origins.close()
   }
 
   /** Called by the timer. */
@@ -107,6 +114,7 @@ export class HealthChecks {
       host: this.#host,
       headers: this.#headers,
       body: body === '' ? null : Buffer.from(body),
+      redirects: this.#redirects,
     }
     const limits = { timeoutMs: timeout || DEFAULT_TIMEOUT_MS, bytesMax: BODY_BYTES_MAX }
     checked.fetch = new Fetch(client, checked.server, timers, request, limits, (outcome) => {

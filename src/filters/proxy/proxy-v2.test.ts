@@ -712,6 +712,84 @@ it('leaves out a server that fails its checks, until it passes again', async () 
   })
 })
 
+/** Back ends whose `/health` sends checks elsewhere: N in a row, or to no end. */
+const checkedElsewhere = (location: (n: number) => string, seen: string[]): Serve => {
+  return (request, response, server) => {
+    const [path, n = ''] = (request.url ?? '').split('-')
+    if (path !== '/health') {
+      response.end('traffic')
+      return
+    }
+    const { host, authorization = '' } = request.headers
+    seen.push(`${server} ${request.method} ${host === 'check.test'} ${authorization !== ''}`)
+    if (Number(n) === 0) response.writeHead(204).end()
+    else response.writeHead(302, { location: location(Number(n) - 1) }).end('not here')
+  }
+}
+
+it.each<
+  [name: string, first: string, location: (n: number) => string, passes: boolean, seen: number]
+>([
+  ['one redirection', '/health-1', (n) => `/health-${n}`, true, 2],
+  ['ten redirections', '/health-10', (n) => `/health-${n}`, true, 11],
+  ['eleven redirections', '/health-11', (n) => `/health-${n}`, false, 11],
+  ['a circle', '/health-5', () => '/health-5', false, 11],
+  ['another protocol', '/health-1', () => 'ftp://127.0.0.1/', false, 1],
+  ['no place at all', '/health-1', () => 'http://[', false, 1],
+])('checks follow %s', async (_name, uri, location, passes, times) => {
+  const seen: string[] = []
+  const pool = `healthCheck: {uri: "${uri}", method: POST, body: x, username: u, password: p, headers: {Host: check.test}, match: {statusCodes: [[200, 299]]}}`
+  await served(1, checkedElsewhere(location, seen), { pool }, async (harness) => {
+    await until('the check', () => seen.length === times)
+    await until('its end', () => harness.upstream.stats.busy === 0)
+    await turns(5)
+    expect((await harness.ask()).status).toBe(passes ? 200 : 503)
+    expect(seen[0]).toBe('0 POST true true')
+    expect(seen.slice(1)).toEqual(Array.from({ length: times - 1 }, () => '0 GET true true'))
+  })
+})
+
+it('a check that is sent to another place tells it neither name nor password', async () => {
+  const seen: string[] = []
+  const ports: number[] = []
+  const elsewhere = checkedElsewhere((n) => `http://localhost:${ports[1]}/health-${n}`, seen)
+  const pool =
+    'healthCheck: {uri: /health-1, username: u, password: p, headers: {Host: check.test}, match: {statusCodes: [[204, 204]]}}'
+  await withServers(
+    2,
+    elsewhere,
+    (all) => {
+      ports.push(...all)
+      return proxyV2Over([all[0] as number], { pool })
+    },
+    async (harness) => {
+      await until('the check', () => seen.length === 2)
+      await until('its end', () => harness.upstream.stats.busy === 0)
+      await turns(5)
+      expect(seen).toEqual(['0 GET true true', '1 GET false false'])
+      expect((await harness.ask()).status).toBe(200)
+    },
+    'v2',
+  )
+})
+
+it('a redirection without a place is an answer', async () => {
+  let checks = 0
+  const serve: Serve = (request, response) => {
+    if (request.url !== '/health') response.end()
+    else {
+      checks += 1
+      response.writeHead(302).end()
+    }
+  }
+  await served(1, serve, { pool: 'healthCheck: {uri: /health}' }, async (harness) => {
+    await until('the check', () => checks === 1)
+    await until('its end', () => harness.upstream.stats.busy === 0)
+    await turns(5)
+    expect((await harness.ask()).status).toBe(200)
+  })
+})
+
 // -- sessions ------------------------------------------------------------------------------------
 
 it.each<[mode: string]>([['DurationBased'], ['ApplicationBased']])(

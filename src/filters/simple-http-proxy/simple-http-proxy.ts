@@ -4,6 +4,7 @@ import type { TimerWheel } from '../../lib/timer-wheel.js'
 import type { StatsRow } from '../../shared/contract.js'
 import type { UpstreamClient } from '../../upstream/contract.js'
 import { OriginCache } from '../../upstream/origin-cache.js'
+import type { Redirects } from '../../upstream/redirect.js'
 import { INTERNAL_ERROR } from '../call-results.js'
 import type { Filter, FilterContext } from '../contract.js'
 import { retryNamed } from '../policies.js'
@@ -12,7 +13,6 @@ import {
   type CallPool,
   type CallRules,
   type CallServer,
-  type Redirects,
   UpstreamExchange,
 } from '../upstream-call.js'
 import { ALL } from './keys.js'
