@@ -19,7 +19,7 @@ import {
 } from './value.js'
 
 /** The items of a list; `doing` completes "Cannot … on type". */
-function itemsOf(value: Value, doing: string): Value[] {
+export function itemsOf(value: Value, doing: string): Value[] {
   if (Array.isArray(value)) return value
   if (value instanceof Uint8Array) return [...value].map(BigInt)
   throw new TemplateError(`Cannot ${doing} on type ${kindName(value)}`)
@@ -31,7 +31,7 @@ export function isEmpty(value: Value): boolean {
 }
 
 /** As Go's reflect.DeepEqual, within bounds. */
-function deepEquals(a: Value, b: Value, run: Run, depth = 0): boolean {
+export function deepEquals(a: Value, b: Value, run: Run, depth = 0): boolean {
   run.step()
   if (a === b) return true
   if (depth > DEPTH_MAX) throw new TemplateError('nested too deeply to be compared')

@@ -42,7 +42,7 @@ function parseFloat64(text: string): number | null {
   return found[1] === '-' ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
 }
 
-function toFloat(value: Value): number {
+export function toFloat(value: Value): number {
   if (typeof value === 'number') return value
   const integer = integerOf(value)
   if (integer !== null) return Number(integer)
@@ -81,7 +81,7 @@ function extreme(values: readonly Value[], isBetter: (a: bigint, b: bigint) => b
 const isGreater = (a: bigint, b: bigint): boolean => a > b
 const isSmaller = (a: bigint, b: bigint): boolean => a < b
 
-function steps(run: Run, start: bigint, stop: bigint, step: bigint): Value[] {
+export function steps(run: Run, start: bigint, stop: bigint, step: bigint): Value[] {
   const numbers: Value[] = []
   if (stop < start ? step >= 0n : step <= 0n) return numbers
   const count = (stop - start + step - (step > 0n ? 1n : -1n)) / step

@@ -12,6 +12,7 @@ import { CASE_FUNCTIONS } from './case-functions.js'
 import { COLLECTION_FUNCTIONS } from './collection-functions.js'
 import { type CompiledTemplate, Compiler, framed, type TemplateWarning } from './compile.js'
 import { fieldsOf } from './fields-read.js'
+import { laterFunctions } from './later-functions.js'
 import { type Delimiters, positionAt, SyntaxProblem } from './lexer.js'
 import { miscFunctions } from './misc-functions.js'
 import { NUMBER_FUNCTIONS } from './number-functions.js'
@@ -20,17 +21,20 @@ import { DEFAULT_LIMITS, RunState, type TemplateHost, type TemplateLimits } from
 import { TEXT_FUNCTIONS } from './text-functions.js'
 import { type Func, TemplateError, type Value } from './value.js'
 
+const byName = (functions: readonly Func[]): ReadonlyMap<string, Func> =>
+  new Map(functions.map((func) => [func.name, func]))
+
 /** Later ones replace earlier ones of the same name: sprig has a `slice` of its own. */
-const FUNCTIONS: ReadonlyMap<string, Func> = new Map(
-  [
-    ...BUILTINS,
-    ...TEXT_FUNCTIONS,
-    ...CASE_FUNCTIONS,
-    ...NUMBER_FUNCTIONS,
-    ...COLLECTION_FUNCTIONS,
-    ...miscFunctions(),
-  ].map((func) => [func.name, func]),
-)
+const ORDINARY = byName([
+  ...BUILTINS,
+  ...TEXT_FUNCTIONS,
+  ...CASE_FUNCTIONS,
+  ...NUMBER_FUNCTIONS,
+  ...COLLECTION_FUNCTIONS,
+  ...miscFunctions(),
+])
+
+const FUNCTIONS = byName([...ORDINARY.values(), ...laterFunctions(ORDINARY)])
 
 const TOO_SLOW = 'it takes so long that all other requests would wait'
 
@@ -43,6 +47,8 @@ const REFUSED: ReadonlyMap<string, string> = new Map(
     'genCA',
     'genSelfSignedCert',
     'genSignedCert',
+    // Asks the network.
+    'getHostByName',
   ].map((name) => [name, TOO_SLOW]),
 )
 
