@@ -1,11 +1,11 @@
 import { isIP } from 'node:net'
-import * as z from 'zod'
 import { assert } from '../lib/assert.js'
 import { formatByteSize, parseByteSize } from '../lib/byte-size.js'
 import { parseDuration } from '../lib/duration.js'
 import { checkRegexp } from '../lib/regexp.js'
 import { leaf, parsedBy, quoteHint, Refusal, textParsedBy } from './leaf.js'
 import { didYouMean, range, rangeOf } from './wording.js'
+import { zod } from './zod.js'
 
 export interface DurationOptions {
   /** Inclusive, as text; 0 unless said otherwise, so negative durations have to be asked for. */
@@ -97,7 +97,7 @@ export const urlName = leaf<string>(() => ({
   label: 'name',
   expected: 'a name of 1..253 characters out of A-Z a-z 0-9 - _ . ~',
   constraints: ['1..253 of `A-Z a-z 0-9 - _ . ~`'],
-  zod: z.string().regex(URL_NAME),
+  zod: () => zod().string().regex(URL_NAME),
   hint: quoteHint,
 }))
 
@@ -120,7 +120,7 @@ export const httpMethod = leaf<HttpMethod>(() => ({
   isNoneWhenEmpty: true,
   expected: `one of ${HTTP_METHODS.join(', ')}`,
   constraints: [HTTP_METHODS.join(', ')],
-  zod: z.enum(HTTP_METHODS),
+  zod: () => zod().enum(HTTP_METHODS),
   hint: (value) => didYouMean(value, HTTP_METHODS),
 }))
 
@@ -128,7 +128,7 @@ export const httpCode = leaf<number>(() => ({
   label: 'HTTP status code',
   expected: 'a status code in 100..599',
   constraints: ['100..599'],
-  zod: z.int().min(100).max(599),
+  zod: () => zod().int().min(100).max(599),
   hint: (value) =>
     typeof value === 'string' && /^\d{3}$/.test(value) ? `write ${value} without quotes` : null,
 }))

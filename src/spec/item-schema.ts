@@ -1,4 +1,5 @@
-import * as z from 'zod'
+import type * as z from 'zod'
+import { zod } from './zod.js'
 
 /**
  * What is wrong with a JSON Schema (draft 2020-12, draft 7 or OpenAPI 3.0) that items are to be
@@ -31,5 +32,6 @@ function compile(schema: unknown): z.ZodType {
   if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
     throw new Error('expected a JSON Schema: a mapping')
   }
-  return z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0])
+  const { fromJSONSchema } = zod()
+  return fromJSONSchema(schema as Parameters<typeof fromJSONSchema>[0])
 }

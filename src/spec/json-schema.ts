@@ -1,5 +1,5 @@
-import * as z from 'zod'
 import { nodeOf, type Schema } from './node.js'
+import { zod } from './zod.js'
 
 export interface JsonSchemaOptions {
   readonly title?: string
@@ -19,7 +19,7 @@ export function toJsonSchema(
   schema: Schema<unknown>,
   { title, description, kind }: JsonSchemaOptions = {},
 ): JsonSchema {
-  const { $schema, ...body } = z.toJSONSchema(nodeOf(schema).zod, {
+  const { $schema, ...body } = zod().toJSONSchema(nodeOf(schema).zod(), {
     io: 'input',
     unrepresentable: 'any',
     override: ({ jsonSchema }) => dropNoise(jsonSchema),

@@ -1,13 +1,15 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import {
   type AnyPresence,
   type Doc,
   type Optional,
+  once,
   type Present,
   presenceOf,
   type Schema,
   schemaOf,
 } from './node.js'
+import { zod } from './zod.js'
 
 /** A builder of single values; `Input` is what a user writes, where it differs from `T`. */
 export interface Leaf<T, O = unknown, Input = T> {
@@ -20,7 +22,7 @@ export interface LeafDescription {
   /** Completes "expected …". */
   readonly expected: string
   readonly constraints?: readonly string[]
-  readonly zod: z.ZodType
+  readonly zod: () => z.ZodType
   readonly hint?: (value: unknown) => string | null
   /**
    * An empty text means the same as none, where the field may be left out: Easegress does not look
@@ -33,26 +35,23 @@ const noHint = (): null => null
 
 export function describedLeaf<T>(
   options: Doc & AnyPresence,
-  {
-    label,
-    expected,
-    constraints = [],
-    zod,
-    hint = noHint,
-    isNoneWhenEmpty = false,
-  }: LeafDescription,
+  describe: () => LeafDescription,
 ): Schema<T> {
-  return schemaOf<T>({
-    type: 'leaf',
-    label,
-    expected,
-    constraints,
-    hint,
-    isNoneWhenEmpty,
-    doc: options.doc,
-    presence: presenceOf(options),
-    checks: [],
-    zod: zod.meta({ description: options.doc }),
+  return schemaOf<T>(() => {
+    const described = describe()
+    const { label, expected, constraints = [], hint = noHint, isNoneWhenEmpty = false } = described
+    return {
+      type: 'leaf',
+      label,
+      expected,
+      constraints,
+      hint,
+      isNoneWhenEmpty,
+      doc: options.doc,
+      presence: presenceOf(options),
+      checks: [],
+      zod: once(() => described.zod().meta({ description: options.doc })),
+    }
   })
 }
 
@@ -60,7 +59,7 @@ export function describedLeaf<T>(
 export function leaf<T, O = unknown, Input = T>(
   describe: (options: O) => LeafDescription,
 ): Leaf<T, O, Input> {
-  return (options: Doc & O & AnyPresence) => describedLeaf<T>(options, describe(options))
+  return (options: Doc & O & AnyPresence) => describedLeaf<T>(options, () => describe(options))
 }
 
 /** What the parser of a leaf gives for a value it does not take; `detail` says why, if it can. */
@@ -76,23 +75,24 @@ export class Refusal {
 export function parsedBy(
   parse: (value: unknown) => unknown,
   json: Readonly<Record<string, unknown>>,
-): z.ZodType {
-  return z
-    .unknown()
-    .transform((value, context) => {
-      const parsed = parse(value)
-      if (!(parsed instanceof Refusal)) return parsed
-      context.issues.push({ code: 'custom', input: value, message: parsed.detail })
-      return z.NEVER
-    })
-    .meta(json)
+): () => z.ZodType {
+  return () =>
+    zod()
+      .unknown()
+      .transform((value, context) => {
+        const parsed = parse(value)
+        if (!(parsed instanceof Refusal)) return parsed
+        context.issues.push({ code: 'custom', input: value, message: parsed.detail })
+        return zod().NEVER
+      })
+      .meta(json)
 }
 
 /** The same for text: what is not a string is refused without asking the parser. */
 export function textParsedBy(
   parse: (text: string) => unknown,
   json: Readonly<Record<string, unknown>> = {},
-): z.ZodType {
+): () => z.ZodType {
   return parsedBy((value) => (typeof value === 'string' ? parse(value) : new Refusal()), {
     type: 'string',
     ...json,

@@ -1,5 +1,6 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { assert } from '../lib/assert.js'
+import { zod } from './zod.js'
 
 /** Where a value sits in a document: keys of mappings, indices of lists. */
 export type Path = readonly (string | number)[]
@@ -31,8 +32,8 @@ interface Common {
   readonly constraints: readonly string[]
   readonly presence: Presence
   readonly checks: readonly Check[]
-  /** Decodes the type alone; {@link zodOf} adds the presence. */
-  readonly zod: z.ZodType
+  /** Decodes the type alone; {@link zodOf} adds the presence. Made at the first call. */
+  readonly zod: () => z.ZodType
 }
 
 interface LeafNode extends Common {
@@ -92,23 +93,44 @@ export function nodeOf(schema: Schema<unknown>): SchemaNode {
   return schema[NODE]
 }
 
-/** A default that its own schema refuses is a bug of whoever wrote the schema: it is asserted. */
-export function schemaOf<T>(node: SchemaNode): Schema<T> {
-  if (node.presence.type === 'default') {
-    const { success } = node.zod.safeParse(node.presence.input)
-    assert(success, `default ${JSON.stringify(node.presence.input)} is not ${node.expected}`)
-  }
-  return Object.freeze({ [NODE]: Object.freeze(node) })
+/**
+ * A schema that is described when somebody looks at it: every thread knows all kinds, but few look
+ * at their fields.
+ */
+export function schemaOf<T>(describe: () => SchemaNode): Schema<T> {
+  const node = once(() => Object.freeze(describe()))
+  return Object.freeze({
+    get [NODE](): SchemaNode {
+      return node()
+    },
+  })
 }
 
-/** The node's own zod type, with default or optionality around it. */
+/** What `make` gives, made at the first call. */
+export function once<T extends object>(make: () => T): () => T {
+  let made: T | null = null
+  return () => {
+    made ??= make()
+    return made
+  }
+}
+
+/**
+ * The node's own zod type, with default or optionality around it. A default that its own schema
+ * refuses is a bug of whoever wrote the schema: it is asserted.
+ */
 export function zodOf(node: SchemaNode): z.ZodType {
-  const { presence, zod } = node
-  if (presence.type === 'required') return zod
+  const { presence } = node
+  const own = node.zod()
+  if (presence.type === 'required') return own
+  if (presence.type === 'default') {
+    const { success } = own.safeParse(presence.input)
+    assert(success, `default ${JSON.stringify(presence.input)} is not ${node.expected}`)
+  }
   const around = (inner: z.ZodType): z.ZodType =>
     presence.type === 'optional' ? inner.optional() : inner.prefault(presence.input)
-  if (node.type !== 'leaf' || !node.isNoneWhenEmpty) return around(zod)
-  return around(z.preprocess((value) => (value === '' ? undefined : value), around(zod)))
+  if (node.type !== 'leaf' || !node.isNoneWhenEmpty) return around(own)
+  return around(zod().preprocess((value) => (value === '' ? undefined : value), around(own)))
 }
 
 export interface Doc {

@@ -6,7 +6,7 @@
  * user would write them: `duration({ default: '500ms' })`. Optional fields that were left out are
  * absent from the decoded spec, which is plain, frozen, JSON-safe data.
  */
-import * as z from 'zod'
+import type * as z from 'zod'
 import { assert } from '../lib/assert.js'
 import { urlName } from './formats.js'
 import { describedLeaf, leaf, parsedBy, quoteHint, Refusal, textParsedBy } from './leaf.js'
@@ -17,6 +17,7 @@ import {
   nodeOf,
   type ObjectNode,
   type Optional,
+  once,
   type Present,
   presenceOf,
   type Schema,
@@ -27,6 +28,7 @@ import {
   zodOf,
 } from './node.js'
 import { didYouMean, limits, range, within } from './wording.js'
+import { zod } from './zod.js'
 
 export { anything } from './anything.js'
 export {
@@ -55,10 +57,6 @@ export interface StringOptions {
 }
 
 export const string = leaf<string, StringOptions>(({ min, max, pattern, expected }) => {
-  let zod = z.string()
-  if (min !== undefined) zod = zod.min(min)
-  if (max !== undefined) zod = zod.max(max)
-  if (pattern !== undefined) zod = zod.regex(pattern)
   const length = min === undefined && max === undefined ? '' : ` of ${range(min, max)} characters`
   return {
     label: 'string',
@@ -67,7 +65,12 @@ export const string = leaf<string, StringOptions>(({ min, max, pattern, expected
       ...(length === '' ? [] : [`${range(min, max)} characters`]),
       ...(pattern === undefined ? [] : [expected ?? `matches ${pattern}`]),
     ],
-    zod,
+    zod: () => {
+      let own = zod().string()
+      if (min !== undefined) own = own.min(min)
+      if (max !== undefined) own = own.max(max)
+      return pattern === undefined ? own : own.regex(pattern)
+    },
     hint: quoteHint,
   }
 })
@@ -83,7 +86,7 @@ export const integer = leaf<number, NumberOptions>(({ min, max }) => ({
   label: 'integer',
   expected: `a whole number${within(min, max)}`,
   constraints: limits(min, max),
-  zod: bounded(z.int(), min, max),
+  zod: () => bounded(zod().int(), min, max),
   hint: unquoteHint,
 }))
 
@@ -92,7 +95,7 @@ export const number = leaf<number, NumberOptions>(({ min, max }) => ({
   label: 'number',
   expected: `a number${within(min, max)}`,
   constraints: limits(min, max),
-  zod: bounded(z.number(), min, max),
+  zod: () => bounded(zod().number(), min, max),
   hint: unquoteHint,
 }))
 
@@ -139,14 +142,16 @@ export function oneOf(
   options: Doc & OneOfOptions & AnyPresence,
 ): Schema<string> {
   const fold = (text: string): string => (options.ignoreCase === true ? text.toLowerCase() : text)
-  const canonical = new Map(values.map((value) => [fold(value), value]))
-  const expected = `one of ${values.join(', ')}`
-  return describedLeaf(options, {
-    label: 'string',
-    expected,
-    constraints: [options.ignoreCase === true ? `${expected}, in any case` : expected],
-    zod: textParsedBy((text) => canonical.get(fold(text)) ?? new Refusal(), { enum: values }),
-    hint: (value) => didYouMean(value, values) ?? quoteHint(value),
+  return describedLeaf(options, () => {
+    const canonical = new Map(values.map((value) => [fold(value), value]))
+    const expected = `one of ${values.join(', ')}`
+    return {
+      label: 'string',
+      expected,
+      constraints: [options.ignoreCase === true ? `${expected}, in any case` : expected],
+      zod: textParsedBy((text) => canonical.get(fold(text)) ?? new Refusal(), { enum: values }),
+      hint: (value) => didYouMean(value, values) ?? quoteHint(value),
+    }
   })
 }
 
@@ -175,29 +180,36 @@ export function list(
   item: Schema<unknown>,
   options: NestedDoc & ListOptions<Record<string, unknown>> & AnyPresence = {},
 ): Schema<readonly unknown[]> {
-  const node = nodeOf(item)
-  assert(node.presence.type === 'required', 'an item of a list can be neither missing nor default')
-  const { min, max, unique = false, uniqueBy = null, doc = '' } = options
-  let zod = z.array(node.zod)
-  if (min !== undefined) zod = zod.min(min)
-  if (max !== undefined) zod = zod.max(max)
-  const counted = min === undefined && max === undefined ? '' : ` of ${range(min, max)} items`
-  return schemaOf({
-    type: 'list',
-    label: `list of ${node.label}`,
-    expected: `a list${counted}`,
-    constraints: [
-      ...(counted === '' ? [] : [`${range(min, max)} items`]),
-      ...(unique ? ['no two equal'] : []),
-      ...(uniqueBy === null ? [] : [`\`${uniqueBy}\` unique`]),
-    ],
-    doc,
-    presence: presenceOf(options),
-    checks: [],
-    zod: zod.meta({ description: doc, ...(unique ? { uniqueItems: true } : {}) }),
-    item: node,
-    unique,
-    uniqueBy,
+  return schemaOf(() => {
+    const node = nodeOf(item)
+    assert(
+      node.presence.type === 'required',
+      'an item of a list can be neither missing nor default',
+    )
+    const { min, max, unique = false, uniqueBy = null, doc = '' } = options
+    const counted = min === undefined && max === undefined ? '' : ` of ${range(min, max)} items`
+    return {
+      type: 'list',
+      label: `list of ${node.label}`,
+      expected: `a list${counted}`,
+      constraints: [
+        ...(counted === '' ? [] : [`${range(min, max)} items`]),
+        ...(unique ? ['no two equal'] : []),
+        ...(uniqueBy === null ? [] : [`\`${uniqueBy}\` unique`]),
+      ],
+      doc,
+      presence: presenceOf(options),
+      checks: [],
+      zod: once(() => {
+        let own = zod().array(node.zod())
+        if (min !== undefined) own = own.min(min)
+        if (max !== undefined) own = own.max(max)
+        return own.meta({ description: doc, ...(unique ? { uniqueItems: true } : {}) })
+      }),
+      item: node,
+      unique,
+      uniqueBy,
+    }
   })
 }
 
@@ -224,25 +236,29 @@ export function map(
   value: Schema<unknown>,
   options: NestedDoc & MapOptions & AnyPresence = {},
 ): Schema<Readonly<Record<string, unknown>>> {
-  const node = nodeOf(value)
-  assert(node.presence.type === 'required', 'a value of a map can be neither missing nor default')
-  const { key, min = 0, doc = '' } = options
-  const keyNode = nodeOf(key ?? string({ doc: '' }))
-  const entries = min === 0 ? '' : ` of at least ${min} ${min === 1 ? 'entry' : 'entries'}`
-  const zod = z
-    .record(keyNode.zod as z.ZodType<string, string>, node.zod)
-    .refine((record) => Object.keys(record).length >= min)
-  return schemaOf({
-    type: 'map',
-    label: `map of ${node.label}`,
-    expected: `a mapping${entries}`,
-    constraints: min === 0 ? [] : [`at least ${min}`],
-    doc,
-    presence: presenceOf(options),
-    checks: [],
-    zod: zod.meta({ description: doc, ...(min === 0 ? {} : { minProperties: min }) }),
-    key: keyNode,
-    value: node,
+  return schemaOf(() => {
+    const node = nodeOf(value)
+    assert(node.presence.type === 'required', 'a value of a map can be neither missing nor default')
+    const { key, min = 0, doc = '' } = options
+    const keyNode = nodeOf(key ?? string({ doc: '' }))
+    const entries = min === 0 ? '' : ` of at least ${min} ${min === 1 ? 'entry' : 'entries'}`
+    return {
+      type: 'map',
+      label: `map of ${node.label}`,
+      expected: `a mapping${entries}`,
+      constraints: min === 0 ? [] : [`at least ${min}`],
+      doc,
+      presence: presenceOf(options),
+      checks: [],
+      zod: once(() =>
+        zod()
+          .record(keyNode.zod() as z.ZodType<string, string>, node.zod())
+          .refine((record) => Object.keys(record).length >= min)
+          .meta({ description: doc, ...(min === 0 ? {} : { minProperties: min }) }),
+      ),
+      key: keyNode,
+      value: node,
+    }
   })
 }
 
@@ -283,19 +299,21 @@ export function object(
   fields: Fields,
   options: NestedDoc & ObjectOptions & AnyPresence = {},
 ): Schema<Readonly<Record<string, unknown>>> {
-  const { doc = '', ignored = [] } = options
-  const nodes = new Map(Object.entries(fields).map(([name, field]) => [name, nodeOf(field)]))
-  return schemaOf({
-    type: 'object',
-    label: 'object',
-    expected: 'a mapping',
-    constraints: [],
-    doc,
-    presence: presenceOf(options),
-    checks: [],
-    zod: z.strictObject(shapeOf(nodes)).meta({ description: doc }),
-    fields: nodes,
-    ignored: new Set(ignored),
+  return schemaOf(() => {
+    const { doc = '', ignored = [] } = options
+    const nodes = new Map(Object.entries(fields).map(([name, field]) => [name, nodeOf(field)]))
+    return {
+      type: 'object',
+      label: 'object',
+      expected: 'a mapping',
+      constraints: [],
+      doc,
+      presence: presenceOf(options),
+      checks: [],
+      zod: once(() => zod().strictObject(shapeOf(nodes)).meta({ description: doc })),
+      fields: nodes,
+      ignored: new Set(ignored),
+    }
   })
 }
 
@@ -323,39 +341,42 @@ export function taggedUnion<const K extends Readonly<Record<string, Schema<objec
   kinds: K,
   options: NestedDoc & TaggedOptions = {},
 ): Schema<Tagged<K>> {
-  const { doc = '', metadata = {} } = options
-  const asides = new Map(Object.entries(metadata).map(([key, field]) => [key, nodeOf(field)]))
-  const members = new Map(Object.entries(kinds).map(([kind, own]) => [kind, objectNodeOf(own)]))
-  const name = nodeOf(urlName({ doc: 'Unique among its neighbours.' }))
-  const names = [...members.keys()]
-  const headOf = (kind: readonly string[]): Map<string, SchemaNode> =>
-    new Map([
-      ['name', name],
-      [tag, nodeOf(oneOf(kind, { doc: 'Decides which other fields there are.' }))],
-      ...asides,
-    ])
-  const zods = [...members].map(([kind, own]) =>
-    z.strictObject({
-      name: zodOf(name),
-      [tag]: z.literal(kind),
-      ...shapeOf(asides),
-      ...shapeOf(own.fields),
-    }),
-  )
-  const [first, ...rest] = zods
-  assert(first !== undefined, 'a tagged union needs a kind')
-  return schemaOf({
-    type: 'union',
-    label: 'object',
-    expected: `a mapping with name and ${tag}`,
-    constraints: [],
-    doc,
-    presence: { type: 'required' },
-    checks: [],
-    zod: z.discriminatedUnion(tag, [first, ...rest]).meta({ description: doc }),
-    tag,
-    kinds: members,
-    head: headOf(names),
+  return schemaOf(() => {
+    const { doc = '', metadata = {} } = options
+    const asides = new Map(Object.entries(metadata).map(([key, field]) => [key, nodeOf(field)]))
+    const members = new Map(Object.entries(kinds).map(([kind, own]) => [kind, objectNodeOf(own)]))
+    const name = nodeOf(urlName({ doc: 'Unique among its neighbours.' }))
+    const tagDoc = 'Decides which other fields there are.'
+    return {
+      type: 'union',
+      label: 'object',
+      expected: `a mapping with name and ${tag}`,
+      constraints: [],
+      doc,
+      presence: { type: 'required' },
+      checks: [],
+      zod: once(() => {
+        const [first, ...rest] = [...members].map(([kind, own]) =>
+          zod().strictObject({
+            name: zodOf(name),
+            [tag]: zod().literal(kind),
+            ...shapeOf(asides),
+            ...shapeOf(own.fields),
+          }),
+        )
+        assert(first !== undefined, 'a tagged union needs a kind')
+        return zod()
+          .discriminatedUnion(tag, [first, ...rest])
+          .meta({ description: doc })
+      }),
+      tag,
+      kinds: members,
+      head: new Map([
+        ['name', name],
+        [tag, nodeOf(oneOf([...members.keys()], { doc: tagDoc }))],
+        ...asides,
+      ]),
+    }
   })
 }
 
@@ -368,8 +389,10 @@ export function checked<T>(
   schema: Schema<T>,
   check: (spec: Exclude<T, undefined>) => readonly SpecProblem[],
 ): Schema<T> {
-  const node = nodeOf(schema)
-  return schemaOf({ ...node, checks: [...node.checks, check as Check] })
+  return schemaOf(() => {
+    const node = nodeOf(schema)
+    return { ...node, checks: [...node.checks, check as Check] }
+  })
 }
 
 function objectNodeOf(schema: Schema<object>): ObjectNode {
@@ -390,7 +413,7 @@ function unquoteHint(value: unknown): string | null {
     : null
 }
 
-function bounded(zod: z.ZodNumber, min: number | undefined, max: number | undefined): z.ZodNumber {
-  const from = min === undefined ? zod : zod.min(min)
+function bounded(own: z.ZodNumber, min: number | undefined, max: number | undefined): z.ZodNumber {
+  const from = min === undefined ? own : own.min(min)
   return max === undefined ? from : from.max(max)
 }

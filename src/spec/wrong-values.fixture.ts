@@ -70,7 +70,7 @@ function* walk(node: SchemaNode, path: Path, place: Place): Generator<WrongValue
 function wrongLeaves(node: SchemaNode): unknown[] {
   if (node.expected === 'anything') return []
   const refuses = (value: unknown): boolean => !zodOf(node).safeParse(value).success
-  const { minimum, maximum, type } = toJsonSchema(schemaOf({ ...node, presence: REQUIRED }))
+  const { minimum, maximum, type } = toJsonSchema(schemaOf(() => ({ ...node, presence: REQUIRED })))
   const types = Array.isArray(type) ? type : [type]
   const beyond: number[] = []
   if (types.includes('integer') || types.includes('number')) {
@@ -93,11 +93,11 @@ function* wrongLists(
   path: Path,
   place: Place,
 ): Generator<WrongValue> {
-  if (!node.zod.safeParse([]).success) {
+  if (!node.zod().safeParse([]).success) {
     yield { path, spec: place(MARK), value: [], message: `expected ${node.expected}, got an empty` }
   }
   yield* walk(node.item, [...path, 0], (value) => place([value]))
-  const item = CANDIDATES.find((value) => node.item.zod.safeParse(value).success)
+  const item = CANDIDATES.find((value) => node.item.zod().safeParse(value).success)
   if (node.unique && item !== undefined) {
     const spec = place([item, MARK])
     yield { path: [...path, 1], spec, value: item, message: '' }
@@ -110,7 +110,7 @@ function* wrongMaps(
   place: Place,
 ): Generator<WrongValue> {
   const isKey = (value: unknown): value is string =>
-    typeof value === 'string' && node.key.zod.safeParse(value).success
+    typeof value === 'string' && node.key.zod().safeParse(value).success
   const key = CANDIDATES.filter((value) => value !== '').find(isKey) ?? 'a'
   yield* walk(node.value, [...path, key], (value) => place({ [key]: value }))
 }
