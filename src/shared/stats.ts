@@ -106,10 +106,15 @@ export class StatsSnapshot {
   }
 }
 
+/** Of all that has counted nothing yet: most rows, where there are many. */
+const NOTHING = new StatsSnapshot(new Float64Array(CELLS_PER_ROW))
+
 /** Adds up rows of the same thing; none gives a snapshot of zeros. Later changes do not show. */
 export function mergeRows(rows: readonly Float64Array[]): StatsSnapshot {
+  const counted = rows.filter((row) => row[COUNT] !== 0)
+  if (counted.length === 0) return NOTHING
   const sum = new Float64Array(CELLS_PER_ROW)
-  for (const row of rows) addRow(sum, row)
+  for (const row of counted) addRow(sum, row)
   return new StatsSnapshot(sum)
 }
 
