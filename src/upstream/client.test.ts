@@ -475,6 +475,55 @@ it('no more connections stay idle than allowed over all servers', async () => {
   })
 })
 
+/** Has `count` requests to `server` answered, all of them under way at the same time. */
+async function atOnce({ client, backend }: Rig, server: UpstreamServer, count: number) {
+  const gots = Array.from({ length: count }, () => {
+    const got = new Recorder()
+    client.send(server, request(), got)
+    return got
+  })
+  const asked = () => backend.peers.filter(({ received }) => received.includes('\r\n\r\n'))
+  await until('all requests', () => asked().length === count)
+  for (const peer of asked()) {
+    peer.received = ''
+    peer.send(ANSWER)
+  }
+  for (const got of gots) await got.over()
+}
+
+it('no more connections to one server stay idle than it may keep', async () => {
+  await withRig({ keptMax: 2 }, async (rig) => {
+    for (const count of [4, 3, 2, 1]) {
+      await atOnce(rig, rig.server, count)
+      expect(rig.server.counts).toMatchObject({ open: 2, idle: 2 })
+    }
+  })
+  await withRig({ keptMax: 0 }, async (rig) => {
+    await atOnce(rig, rig.server, 2)
+    expect(rig.server.counts).toMatchObject({ open: 0, idle: 0 })
+  })
+})
+
+it('servers with one limit keep no more together, others are not touched by it', async () => {
+  await withRig({}, async (rig) => {
+    const keptTogether = { name: 'a proxy', max: 3 }
+    const { origin } = rig.server
+    const one = rig.client.acquire(origin, { keptTogether, queueMax: 1 })
+    const two = rig.client.acquire(origin, { keptTogether, queueMax: 2 })
+    const other = rig.client.acquire(origin, { keptTogether: { name: 'b', max: 3 } })
+    await atOnce(rig, one, 2)
+    await atOnce(rig, two, 2)
+    await atOnce(rig, other, 2)
+    expect([one.counts.idle, two.counts.idle, other.counts.idle]).toEqual([2, 1, 2])
+    one.release()
+    await until('its connections are closed', () => one.counts.open === 0)
+    await atOnce(rig, two, 4)
+    expect(two.counts).toMatchObject({ open: 3, idle: 3 })
+    two.release()
+    other.release()
+  })
+})
+
 // --- the second try
 
 /** One idle connection that the back end closes only when the next request arrives. */

@@ -2,6 +2,7 @@ import type { TimerWheel } from '../lib/timer-wheel.js'
 import { WheelTimer } from '../lib/timer-wheel.js'
 import { Call } from './call.js'
 import type {
+  IdleLimit,
   ServerOptions,
   ServerOrigin,
   ServerTls,
@@ -13,7 +14,7 @@ import type {
   UpstreamStats,
 } from './contract.js'
 import type { Pressure } from './crowd-limit.js'
-import { failLater, type PoolContext, ServerPool } from './pool.js'
+import { failLater, type IdleGroup, type PoolContext, ServerPool } from './pool.js'
 import { buildRequestHead } from './request-head.js'
 import type { SystemResolver } from './resolver.js'
 
@@ -27,6 +28,8 @@ const DEFAULT_TLS: ServerTls = Object.freeze({
 
 export const DEFAULT_SERVER_OPTIONS: ServerOptions = Object.freeze({
   connectionsMax: 512,
+  keptMax: Number.MAX_SAFE_INTEGER,
+  keptTogether: null,
   queueMax: 1024,
   queueTimeoutMs: 10_000,
   connectTimeoutMs: 30_000,
@@ -107,12 +110,22 @@ export class HttpUpstreamClient implements UpstreamClient, PoolContext {
     const key = JSON.stringify([scheme, host, port, merged])
     let pool = this.#byKey.get(key)
     if (pool === undefined) {
-      pool = new ServerPool(this, key, { scheme, host, port }, merged)
+      const group = this.#idleGroupOf(merged.keptTogether)
+      pool = new ServerPool(this, key, { scheme, host, port }, merged, group)
       this.#byKey.set(key, pool)
       this.#pools.add(pool)
     }
     pool.holders += 1
     return pool
+  }
+
+  /** That of servers that are there already, if there are such. */
+  #idleGroupOf(limit: IdleLimit | null): IdleGroup | null {
+    if (limit === null) return null
+    for (const { idleGroup } of this.#pools) {
+      if (idleGroup?.name === limit.name && idleGroup.max === limit.max) return idleGroup
+    }
+    return { ...limit, count: 0 }
   }
 
   send(server: UpstreamServer, request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall {

@@ -124,6 +124,10 @@ export interface ServerOrigin {
 export interface ServerOptions {
   /** Connections open or being opened at the same time, per worker. Default 512. */
   readonly connectionsMax: number
+  /** Connections kept while unused, per worker; what is more is closed. Default: as many as there are. */
+  readonly keptMax: number
+  /** The same over all servers with this limit; null (the default) for none. */
+  readonly keptTogether: IdleLimit | null
   /** Requests that may wait for a connection when all are in use. Default 1024. */
   readonly queueMax: number
   /** Longest such wait in ms. Default 10 000. */
@@ -141,6 +145,13 @@ export interface ServerOptions {
   readonly keepAliveMs: number
   /** For https. */
   readonly tls: ServerTls
+}
+
+/** A number of unused connections that servers have together, in each worker. */
+export interface IdleLimit {
+  /** Limits of one name and number are one. */
+  readonly name: string
+  readonly max: number
 }
 
 export interface ServerTls {

@@ -12,6 +12,7 @@ import {
   IDLE,
 } from './connection.js'
 import type {
+  IdleLimit,
   ServerCounts,
   ServerOptions,
   ServerOrigin,
@@ -55,6 +56,11 @@ export interface PoolContext {
   emptied(pool: ServerPool): void
 }
 
+/** Idle connections of several pools that share a limit; kept by the pools. */
+export interface IdleGroup extends IdleLimit {
+  count: number
+}
+
 /**
  * The connections to one server. The one used last is used next, so that in quiet times the others
  * grow old and go. A call that finds none idle opens one, or waits when there are enough.
@@ -65,6 +71,7 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
   readonly label: string
   readonly key: string
   readonly options: ServerOptions
+  readonly idleGroup: IdleGroup | null
   readonly upEvent: 'connect' | 'secureConnect'
   readonly knownLines = new KnownLines()
   holders = 0
@@ -88,11 +95,18 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
   readonly #seenMs: Map<string, number> | null
   #recheckAtMs = 0
 
-  constructor(context: PoolContext, key: string, origin: ServerOrigin, options: ServerOptions) {
+  constructor(
+    context: PoolContext,
+    key: string,
+    origin: ServerOrigin,
+    options: ServerOptions,
+    idleGroup: IdleGroup | null,
+  ) {
     this.#context = context
     this.key = key
     this.origin = origin
     this.options = options
+    this.idleGroup = idleGroup
     this.hostField = hostFieldOf(origin)
     this.label = `${origin.host}:${origin.port}`
     this.upEvent = origin.scheme === 'https' ? 'secureConnect' : 'connect'
@@ -145,7 +159,11 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
   }
 
   get #mayRest(): boolean {
-    return !this.#isRetired && this.#context.idleCount < this.#context.idleMax
+    if (this.#isRetired || this.#context.idleCount >= this.#context.idleMax) return false
+    const { idleGroup, options } = this
+    return (
+      this.#idle.length < options.keptMax && (idleGroup === null || idleGroup.count < idleGroup.max)
+    )
   }
 
   #startPatience(): void {
@@ -155,7 +173,7 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
   #serve(call: Call): void {
     const connection = this.#idle.pop()
     if (connection !== undefined) {
-      this.#context.idleCount -= 1
+      this.#countIdle(-1)
       this.#context.reused += 1
       connection.begin(call)
     } else if (this.#connections.size < this.options.connectionsMax) this.#open(call)
@@ -239,8 +257,13 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
     else {
       connection.rest(this.options.keepAliveMs)
       this.#idle.push(connection)
-      this.#context.idleCount += 1
+      this.#countIdle(1)
     }
+  }
+
+  #countIdle(change: number): void {
+    this.#context.idleCount += change
+    if (this.idleGroup !== null) this.idleGroup.count += change
   }
 
   idleDropped(): void {
@@ -252,7 +275,7 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
     const index = this.#idle.lastIndexOf(connection)
     if (index >= 0) {
       this.#idle.splice(index, 1)
-      this.#context.idleCount -= 1
+      this.#countIdle(-1)
     }
     if (this.#first !== null && this.#connections.size < this.options.connectionsMax) {
       this.#open(this.#take(this.#first))

@@ -28,11 +28,11 @@ const fields = object({
   ),
   mtls: mtlsFields,
   maxIdleConns: integer({
-    doc: 'Connections kept while unused. Without effect here (docs/compatibility.md).',
+    doc: 'Connections kept while unused, over all servers, in each worker. 0: no limit but the next; negative: none are kept.',
     default: 10_240,
   }),
   maxIdleConnsPerHost: integer({
-    doc: 'The same for each server; here also the most connections to one, in each worker.',
+    doc: 'The same for each server. 0: 2, as in Go; negative: none.',
     default: 1024,
   }),
   maxRedirection: integer({

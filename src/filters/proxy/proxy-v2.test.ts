@@ -366,6 +366,36 @@ it('a client that goes ends the wait', () =>
     expect(harness.statuses('proxy/mainPool')).toEqual([500])
   }))
 
+// -- connections ---------------------------------------------------------------------------------
+
+it.each<[proxy: string, idle: number]>([
+  ['', 6],
+  ['maxIdleConnsPerHost: 3', 6],
+  ['maxIdleConnsPerHost: 2', 4],
+  ['maxIdleConnsPerHost: 0', 4],
+  ['maxIdleConnsPerHost: -1', 0],
+  ['maxIdleConns: 0', 6],
+  ['maxIdleConns: 5', 5],
+  ['maxIdleConns: 1', 1],
+  ['maxIdleConns: -1', 0],
+  ['{maxIdleConns: 5, maxIdleConnsPerHost: 1}', 2],
+])('connections that are kept with "%s"', async (proxy, idle) => {
+  const answers: (() => void)[] = []
+  const fields = proxy.replace(/^\{(.*)\}$/, (_all, both: string) => both.replace(', ', '\n'))
+  const serve: Serve = (_request, response) => {
+    answers.push(() => response.end('ok'))
+  }
+  await served(2, serve, { proxy: fields }, async (harness) => {
+    const clients = Array.from({ length: 6 }, () => harness.start())
+    await until('all requests', () => answers.length === 6)
+    for (const answer of answers) answer()
+    await until('all answers', () => clients.every(({ ending }) => ending === 'complete'))
+    await until('what is not kept to close', () => harness.upstream.stats.busy === 0)
+    const { open, idle: kept } = harness.upstream.stats
+    expect([kept, open]).toEqual([idle, idle])
+  })
+})
+
 // -- redirections --------------------------------------------------------------------------------
 
 /** Answers with what it was asked; `/to/STATUS/N` redirects N times first. */

@@ -1,10 +1,12 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import type { Headers } from '../../http/headers.js'
 import { breakerBytes, CircuitBreaker } from '../../resilience/circuit-breaker.js'
+import type { ServerOptions } from '../../upstream/contract.js'
 import { OriginCache } from '../../upstream/origin-cache.js'
 import type { Redirects } from '../../upstream/redirect.js'
 import { FAILURE_CODE, INTERNAL_ERROR } from '../call-results.js'
 import type { Filter, FilterContext, Forecast } from '../contract.js'
+import { idleLimits } from '../idle-limits.js'
 import { breakerNamed, retryNamed } from '../policies.js'
 import { UnaskedCoding } from '../unasked-coding.js'
 import { type CallRules, UpstreamExchange } from '../upstream-call.js'
@@ -19,6 +21,16 @@ import { createRequestMatcher } from './request-matcher.js'
 import type { TrafficFilter } from './traffic-filter.js'
 
 const BODY_BYTES_MAX = 4 * 1024 * 1024
+/** To one server, in each worker. */
+const CONNECTIONS_MAX = 1024
+/** Of those, kept while unused where nothing is said: `DefaultMaxIdleConnsPerHost` of Go. */
+const KEPT_DEFAULT = 2
+
+function connectionsOf(proxy: SpecV2, { pipeline, name }: FilterContext): Partial<ServerOptions> {
+  const limits = idleLimits(`${pipeline}/${name}`, proxy, KEPT_DEFAULT)
+  // Who keeps more may open more.
+  return { ...limits, connectionsMax: Math.max(CONNECTIONS_MAX, limits.keptMax) }
+}
 
 /** A pool, and what holds for it. */
 class Branch implements CallRules<PoolServerV2> {
@@ -50,9 +62,7 @@ class Branch implements CallRules<PoolServerV2> {
     this.cache = cache
     this.#compression = compression
     this.#context = context
-    this.pool = new PoolV2(name, spec, tlsOf(proxy.mtls), context, {
-      connectionsMax: proxy.maxIdleConnsPerHost > 0 ? proxy.maxIdleConnsPerHost : 1024,
-    })
+    this.pool = new PoolV2(name, spec, tlsOf(proxy.mtls), context, connectionsOf(proxy, context))
     this.redirects = redirects
     this.retry = retryNamed(context.policies, spec.retryPolicy)
     this.breaker = breakerOf(name, spec, context)
@@ -128,7 +138,12 @@ class ProxyV2 implements Filter {
     const before = previous instanceof ProxyV2 ? previous.#caches : NO_CACHES
     const compressor = compression === undefined ? null : new Compression(compression.minLength)
     this.#origins =
-      spec.maxRedirection > 0 ? new OriginCache(context.upstream, { tls: tlsOf(spec.mtls) }) : null
+      spec.maxRedirection > 0
+        ? new OriginCache(context.upstream, {
+            tls: tlsOf(spec.mtls),
+            ...connectionsOf(spec, context),
+          })
+        : null
     const redirects =
       this.#origins === null ? null : { max: spec.maxRedirection, origins: this.#origins }
     this.#branches = trafficPools(spec).map((named) => {

@@ -15,12 +15,12 @@ const fields = object({
   timeout: duration({ doc: 'Longest wait for the head of an answer; then 408.', optional: true }),
   retryPolicy: string({ doc: 'Retry of `resilience` by name.', default: '' }),
   maxIdleConns: integer({
-    doc: 'Connections kept while unused. Without effect here (docs/compatibility.md).',
+    doc: 'Connections kept while unused, over all servers, in each worker; 0: no limit but the next.',
     min: 0,
     default: 0,
   }),
   maxIdleConnsPerHost: integer({
-    doc: 'Most connections to one server, in each worker; 0: 512.',
+    doc: 'The same for each server; 0: 512, which is also the most that are open to one.',
     min: 0,
     default: 0,
   }),

@@ -7,6 +7,7 @@ import { OriginCache } from '../../upstream/origin-cache.js'
 import type { Redirects } from '../../upstream/redirect.js'
 import { INTERNAL_ERROR } from '../call-results.js'
 import type { Filter, FilterContext } from '../contract.js'
+import { idleLimits } from '../idle-limits.js'
 import { retryNamed } from '../policies.js'
 import { UnaskedCoding } from '../unasked-coding.js'
 import {
@@ -48,8 +49,9 @@ class SimpleHttpProxy implements Filter, CallRules, CallPool {
     this.retry = retryNamed(context.policies, spec.retryPolicy)
     this.timeoutMs = spec.timeout ?? 0
     this.bodyBytesMax = spec.serverMaxBodySize || BODY_BYTES_MAX
-    const connectionsMax = spec.maxIdleConnsPerHost || CONNECTIONS_MAX
-    const origins = new OriginCache(context.upstream, { connectionsMax })
+    const limits = idleLimits(`${context.pipeline}/${context.name}`, spec, CONNECTIONS_MAX)
+    const connectionsMax = Math.max(CONNECTIONS_MAX, limits.keptMax)
+    const origins = new OriginCache(context.upstream, { ...limits, connectionsMax })
     this.redirects = { max: REDIRECTS_MAX, origins }
   }
 
