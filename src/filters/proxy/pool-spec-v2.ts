@@ -139,6 +139,11 @@ const healthCheck = (doc: string) =>
       if ((spec.username === '') !== (spec.password === '')) {
         problems.push({ path: ['username'], message: 'expected both username and password' })
       }
+      for (const [index, [low = 0, high = 0]] of (spec.match?.statusCodes ?? []).entries()) {
+        if (low <= high) continue
+        const message = `expected the lower status first, got ${low}, ${high}`
+        problems.push({ path: ['match', 'statusCodes', index], message })
+      }
       for (const [index, { type, value }] of (spec.match?.headers ?? []).entries()) {
         const problem = type === 'regexp' ? regexpProblem(value) : null
         if (problem !== null) {
@@ -267,7 +272,24 @@ const CHECKS: readonly ((spec: Fields) => SpecProblem[])[] = [
       ? []
       : [{ path: ['servers'], message: 'expected a weight above 0 for all servers or for none' }]
   },
+  (spec) => withoutEffect(spec).map((problem) => ({ ...problem, severity: 'warning' })),
 ]
+
+/** Fields that are taken, as by Easegress, and change nothing, as there. */
+function withoutEffect({ serverTags, loadBalance, filter }: Fields): SpecProblem[] {
+  const message = 'has no effect'
+  return [
+    ...(serverTags.length === 0
+      ? []
+      : [{ path: ['serverTags'], message: `${message}: servers that are listed are all used` }]),
+    ...(loadBalance.forwardKey === ''
+      ? []
+      : [{ path: ['loadBalance', 'forwardKey'], message: `${message} outside GRPCProxy` }]),
+    ...(filter?.urls ?? []).flatMap(({ policyRef }, index) =>
+      policyRef === '' ? [] : [{ path: ['filter', 'urls', index, 'policyRef'], message }],
+    ),
+  ]
+}
 
 const withChecks = <T extends Fields | undefined>(schema: Schema<T>): Schema<T> =>
   CHECKS.reduce((each, check) => checked(each, (spec) => check(spec as Fields)), schema)

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { expect, it } from 'vitest'
 import { FakeBody, type FakeClient } from '../../http/fake-client.fixture.js'
+import { objectKinds } from '../../kinds/registry.js'
+import { decodeDocument, formatProblems } from '../../spec/document.js'
 import { TEST_CERT, TEST_KEY, turns, until } from '../../upstream/scripted-server.fixture.js'
 import { type Harness, problemsOf, withPipeline } from '../harness.fixture.js'
 import { proxyV2Over, type Serve, withScripted, withServers } from './backends.fixture.js'
@@ -929,14 +931,28 @@ it.each<[name: string, fields: string, problem: string]>([
     `pools: [{${POOL}, healthCheck: {match: {body: {value: "(", type: regexp}}}}]`,
     'match/body/value',
   ],
+  [
+    'a range from high to low',
+    `pools: [{${POOL}, healthCheck: {match: {statusCodes: [[200, 299], [404, 400]]}}}]`,
+    'match/statusCodes/1: expected the lower status first, got 404, 400',
+  ],
   ['a user without password', `pools: [{${POOL}, healthCheck: {username: a}}]`, 'both username'],
 ])('refuses %s', (_name, fields, problem) => {
   expect(problemsOf('Proxy', fields, 'v2')).toContain(problem)
 })
 
-it('refuses a policy of another kind', async () => {
-  const { decodeDocument, formatProblems } = await import('../../spec/document.js')
-  const { objectKinds } = await import('../../kinds/registry.js')
+it.each<[fields: string, warning: string]>([
+  ['serverTags: [a]', 'serverTags: has no effect: servers that are listed are all used'],
+  ['loadBalance: {forwardKey: a}', 'loadBalance/forwardKey: has no effect outside GRPCProxy'],
+  ['serviceName: a', 'serviceName: services are not looked up'],
+  ['loadBalance: {policy: best}', 'loadBalance/policy: "best" is none of'],
+])('warns of %s', (fields, warning) => {
+  const text = `name: demo\nkind: Pipeline\n${proxyV2Over([1], { pool: fields })}`
+  const decoded = decodeDocument(text, objectKinds)
+  expect(decoded.ok && formatProblems(decoded.warnings)).toContain(`pools/0/${warning}`)
+})
+
+it('refuses a policy of another kind', () => {
   const text = `name: demo\nkind: Pipeline\n${proxyV2Over([1], {
     pool: 'retryPolicy: cb',
     pipeline: BREAKER,
