@@ -131,10 +131,11 @@ it('names are unique and not END', () => {
 
 it.each<[name: string, flow: string[], text: string, want: string[]]>([
   ['a filter before', [], '[[filter.a.req.path]]', []],
+  ['the request as it meets it', [], '[[filter.text.req.path]]', []],
   [
-    'itself',
+    'its own answer',
     [],
-    '[[filter.text.req.path]]',
+    '[[filter.text.rsp.statuscode]]',
     ['a template reads filter "text", which does not run before "text"'],
   ],
   [

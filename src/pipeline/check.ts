@@ -2,7 +2,7 @@ import type { FilterKind } from '../filters/contract.js'
 import { suggest } from '../lib/suggest.js'
 import type { SpecProblem } from '../spec/schema.js'
 import { effectiveFlow, type FilterSpec, type FlowSpec, type PipelineSpec } from './compile.js'
-import { scanVariables } from './variables.js'
+import { scanVariables, type Variable } from './variables.js'
 
 /** Every entry of `flow` names a filter, and jumps forward on results that it has. */
 export function checkFlow(
@@ -68,7 +68,10 @@ export function checkNames(spec: PipelineSpec): SpecProblem[] {
   })
 }
 
-/** Template variables are well formed and read filters that come before their user. */
+/**
+ * Template variables are well formed and read filters that come before their user, or the request
+ * as their user meets it.
+ */
 export function checkTemplates(
   spec: PipelineSpec,
   kinds: ReadonlyMap<string, FilterKind>,
@@ -82,7 +85,9 @@ export function checkTemplates(
     return templates(filter.spec).flatMap((text) => {
       const { variables, problems } = scanVariables(text)
       const path = ['filters', index]
-      const late = variables.filter((variable) => !before.has(variable.filter))
+      const isOwn = ({ filter: read, side }: Variable): boolean =>
+        read === filter.name && side === 'req'
+      const late = variables.filter((each) => !before.has(each.filter) && !isOwn(each))
       return [
         ...problems.map((message) => ({ path, message })),
         ...(first < 0 ? [] : late).map((variable) => ({

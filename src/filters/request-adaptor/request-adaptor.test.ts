@@ -163,7 +163,7 @@ it.each<[name: string, fields: string, problem: string]>([
   ['names twice', 'header: {del: [a, a]}', 'filters/0/header/del/1'],
   ['a number', 'header: {set: {a: 1}}', 'put it in quotes: "1"'],
   ['a variable', 'body: "[[request.path]]"', 'filters/0: [[request.path]]: expected filter.NAME'],
-  ['a variable of itself', 'body: "[[filter.it.req.path]]"', 'which does not run before "it"'],
+  ['its own answer', 'body: "[[filter.it.rsp.body]]"', 'which does not run before "it"'],
 ])('a spec is refused: %s', (_name, fields, problem) => {
   expect(problemsOf('RequestAdaptor', fields)).toContain(problem)
 })
