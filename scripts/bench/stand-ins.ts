@@ -144,6 +144,7 @@ export async function build(objects: readonly GatewayObject[]): Promise<PathBenc
     port: 10_080,
     activeCount: 0,
     connectionCount: 0,
+    leave: () => false,
     setHandler: (handler: TrafficHandler | null) => {
       served.handler = handler
     },

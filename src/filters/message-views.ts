@@ -171,6 +171,8 @@ export class RequestView extends MessageView {
         return this.#ex.responder?.peerAddress() ?? ''
       case 'RealIP':
         return method(name, () => this.#ex.realIp)
+      case 'Scheme':
+        return method(name, () => fromLatin1(this.#ex.schemeOf(request)))
       case 'UserAgent':
         return method(name, () => this.#field('user-agent'))
       case 'Referer':

@@ -31,6 +31,7 @@ export class ChildExchange implements Responder, Collector {
     this.#parent = parent
     this.#bytesMax = bytesMax
     this.ex.responder = this
+    this.ex.isTls = of.isTls
     this.ex.startedMs = of.startedMs
     this.ex.depth = of.depth + 1
   }

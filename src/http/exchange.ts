@@ -119,6 +119,8 @@ export class Frame {
 export class Exchange {
   request = new HttpRequest()
   response = new HttpResponse()
+  /** The client speaks TLS: a matter of its connection, which stays when the object is used again. */
+  isTls = false
   /** Of `request` and `response`, by `namespaceIndex`. */
   namespace = DEFAULT
   /** All namespaces used so far, DEFAULT first; null until a flow uses a second one. */
@@ -237,6 +239,19 @@ export class Exchange {
       for (const pair of this.pairs) if (pair.namespace === namespace) return pair
     }
     return null
+  }
+
+  /**
+   * What the client asked with, as far as can be known: a proxy in front says it in
+   * `X-Forwarded-Proto`, which comes first as in Easegress (compat/traffic-v2.md §2).
+   */
+  get scheme(): string {
+    return this.schemeOf(this.request)
+  }
+
+  /** The same by the fields of `request`, which may be of another namespace. */
+  schemeOf(request: HttpRequest): string {
+    return request.headers.get('x-forwarded-proto') || (this.isTls ? 'https' : 'http')
   }
 
   /** True when the client went away before the answer was complete. */

@@ -9,6 +9,8 @@ import type { UwsRequest, UwsResponse } from './uws.js'
 /** What an exchange needs of the listener it came through. */
 export interface ExchangeHome {
   readonly limits: ListenerLimits
+  /** Its clients speak TLS. */
+  readonly isTls: boolean
   readonly draining: boolean
   /** The exchange is over; the object may be used again. */
   release(exchange: UwsExchange, reusable: boolean): void
@@ -79,6 +81,7 @@ export class UwsExchange implements Responder, BodySource, BodySink {
 
   constructor(home: ExchangeHome) {
     this.#home = home
+    this.ex.isTls = home.isTls
     this.ex.responder = this
   }
 

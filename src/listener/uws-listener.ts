@@ -4,9 +4,12 @@ import {
   DEFAULT_LIMITS,
   type ListenAddress,
   type ListenerLimits,
+  type TlsIdentity,
   type TrafficHandler,
   type TrafficListener,
 } from './contract.js'
+import type { Place, PortGroup } from './port-group.js'
+import { tlsAppOf } from './tls-app.js'
 import {
   closeListenSocket,
   createApp,
@@ -23,9 +26,18 @@ const FREE_MAX = 1024
 /** uWebSockets.js cuts streams after ten seconds without a sign of life from us. */
 const VISIT_MS = 4_000
 
-/** HTTP/1.1 in clear text on one address, by uWebSockets.js. */
+export interface ListenOptions {
+  /** Null, as without: clear text. */
+  readonly tls?: TlsIdentity | null
+  /** The sockets of other workers on the same port. */
+  readonly group?: PortGroup | null
+  readonly limits?: ListenerLimits
+}
+
+/** HTTP/1.1 on one address, in clear text or over TLS, by uWebSockets.js. */
 export class UwsListener implements TrafficListener, ExchangeHome {
   readonly limits: ListenerLimits
+  readonly isTls: boolean
   draining = false
   readonly #app: UwsApp
   readonly #log: Logger
@@ -35,12 +47,21 @@ export class UwsListener implements TrafficListener, ExchangeHome {
   readonly #streaming = new Set<UwsExchange>()
   readonly #visits: NodeJS.Timeout
   #active = 0
+  #connections = 0
+  #place: Place | null = null
   readonly port: number
 
-  private constructor(app: UwsApp, socket: UwsListenSocket, limits: ListenerLimits, log: Logger) {
+  private constructor(
+    app: UwsApp,
+    socket: UwsListenSocket,
+    isTls: boolean,
+    limits: ListenerLimits,
+    log: Logger,
+  ) {
     this.#app = app
     this.#socket = socket
     this.#log = log
+    this.isTls = isTls
     this.limits = limits
     this.port = localPort(socket)
     this.#visits = setInterval(() => {
@@ -52,21 +73,25 @@ export class UwsListener implements TrafficListener, ExchangeHome {
   /**
    * Opens the socket, sharing the port with the other workers of the process (SO_REUSEPORT). Null
    * when it cannot be bound; that nobody outside the process has it must have been probed before.
+   * Throws when the certificates of `tls` cannot be used.
    */
   static open(
     address: ListenAddress,
     gate: ConnectionGate,
     log: Logger,
-    limits: ListenerLimits = DEFAULT_LIMITS,
+    { tls = null, group = null, limits = DEFAULT_LIMITS }: ListenOptions = {},
   ): UwsListener | null {
-    const app = createApp()
+    const app = tls === null ? createApp() : tlsAppOf(tls)
     const made: { listener: UwsListener | null } = { listener: null }
     let refusing = false
     const count = (res: UwsResponse, change: number): void => {
       if (change < 0) {
         // A refused connection is closed inside this very callback, and was never counted.
-        if (!refusing) gate.closed()
-      } else if (!gate.opened()) {
+        if (refusing) return
+        ;(made.listener as UwsListener).#connections -= 1
+        gate.closed()
+      } else if (gate.opened()) (made.listener as UwsListener).#connections += 1
+      else {
         refusing = true
         res.close()
         refusing = false
@@ -77,11 +102,19 @@ export class UwsListener implements TrafficListener, ExchangeHome {
     app.get('/*', (res, req) => (made.listener as UwsListener).#begin(res, req, true))
     app.any('/*', (res, req) => (made.listener as UwsListener).#begin(res, req, false))
     const opened = (socket: UwsListenSocket | false): void => {
-      if (socket !== false) made.listener = new UwsListener(app, socket, limits, log)
+      if (socket !== false) {
+        made.listener = new UwsListener(app, socket, tls !== null, limits, log)
+      }
     }
-    if (address.host === '') app.listen(address.port, opened)
-    else app.listen(address.host, address.port, opened)
+    const listen = (): boolean => {
+      if (address.host === '') app.listen(address.port, opened)
+      else app.listen(address.host, address.port, opened)
+      return made.listener !== null
+    }
+    const place = group?.join(listen) ?? null
+    if (group === null) listen()
     if (made.listener === null) app.close()
+    else made.listener.#place = place
     return made.listener
   }
 
@@ -89,14 +122,24 @@ export class UwsListener implements TrafficListener, ExchangeHome {
     return this.#active
   }
 
+  get connectionCount(): number {
+    return this.#connections
+  }
+
   setHandler(handler: TrafficHandler | null): void {
     this.#handler = handler
   }
 
+  leave(): boolean {
+    return this.#socket !== null && this.#place?.leave() === true
+  }
+
   stopAccepting(): void {
-    if (this.#socket === null) return
-    closeListenSocket(this.#socket)
+    const socket = this.#socket
+    if (socket === null) return
     this.#socket = null
+    if (this.#place === null) closeListenSocket(socket)
+    else this.#place.left(() => closeListenSocket(socket))
   }
 
   drain(): void {
@@ -105,7 +148,7 @@ export class UwsListener implements TrafficListener, ExchangeHome {
 
   close(): void {
     clearInterval(this.#visits)
-    this.#socket = null
+    this.stopAccepting()
     this.#app.close()
   }
 

@@ -46,8 +46,26 @@ export interface UwsApp {
   close(): UwsApp
 }
 
+/** Names of files in PEM, read before the call returns. */
+export interface UwsTlsOptions {
+  readonly cert_file_name: string
+  readonly key_file_name: string
+  readonly ssl_ciphers: string
+}
+
+/** An app that speaks TLS: 1.2 and 1.3, no ALPN, no way to see a certificate of the client. */
+export interface UwsTlsApp extends UwsApp {
+  /** Labels may be `*`. A name that is there already stays what it is; bad options are ignored. */
+  addServerName(name: string, options: UwsTlsOptions): UwsApp
+  removeServerName(name: string): UwsApp
+  /** Called in the handshake of a client that asks for a name that is not there: exact, as sent. */
+  missingServerName(handler: (name: string) => void): UwsApp
+}
+
 interface Uws {
   App(options?: object): UwsApp
+  /** Throws when certificate and key cannot be used. */
+  SSLApp(options: UwsTlsOptions): UwsTlsApp
   us_listen_socket_close(socket: UwsListenSocket): void
   us_socket_local_port(socket: UwsListenSocket): number
   _cfg(key: string): void
@@ -59,6 +77,7 @@ const lib = uws as unknown as Uws
 lib._cfg('999999990007')
 
 export const createApp = (): UwsApp => lib.App({})
+export const createTlsApp = (options: UwsTlsOptions): UwsTlsApp => lib.SSLApp(options)
 export const closeListenSocket = (socket: UwsListenSocket): void =>
   lib.us_listen_socket_close(socket)
 export const localPort = (socket: UwsListenSocket): number => lib.us_socket_local_port(socket)

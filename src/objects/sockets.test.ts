@@ -1,19 +1,33 @@
 import { expect, it } from 'vitest'
 import { VirtualTime } from '../lib/clock.js'
-import type { ConnectionGate, TrafficHandler, TrafficListener } from '../listener/contract.js'
+import type {
+  ConnectionGate,
+  TlsIdentity,
+  TrafficHandler,
+  TrafficListener,
+} from '../listener/contract.js'
 import { MemoryLogger } from '../telemetry/memory-log.js'
-import { type SocketKey, type SocketPorts, SocketTable } from './sockets.js'
+import { type Opening, type SocketKey, type SocketPorts, SocketTable } from './sockets.js'
 
 class FakeListener implements TrafficListener {
   readonly port: number
   readonly gate: ConnectionGate
   handler: TrafficHandler | null = null
   activeCount = 0
+  connectionCount = 0
+  canLeave = false
+  readonly tls: TlsIdentity | null
   readonly calls: string[] = []
 
-  constructor(port: number, gate: ConnectionGate) {
+  constructor(port: number, { gate, tls }: Opening) {
     this.port = port
     this.gate = gate
+    this.tls = tls
+  }
+
+  leave(): boolean {
+    this.calls.push('leave')
+    return this.canLeave
   }
 
   setHandler(handler: TrafficHandler | null): void {
@@ -55,10 +69,11 @@ class FakePorts implements SocketPorts {
     this.log.push(`release ${port}`)
   }
 
-  open({ port }: SocketKey, gate: ConnectionGate): TrafficListener | null {
+  open({ port }: SocketKey, opening: Opening): TrafficListener | null {
     this.log.push(`open ${port}`)
+    if (opening.tls?.fingerprint === 'unusable') throw new Error('planted')
     if (!this.canOpen) return null
-    const listener = new FakeListener(port, gate)
+    const listener = new FakeListener(port, opening)
     this.listeners.push(listener)
     return listener
   }
@@ -95,12 +110,27 @@ function gateOf(count: Counted | null, max = 10): Counted {
 
 const handler = (): TrafficHandler => ({ keepAlive: true, handle() {}, finished() {} })
 const key = (port: number): SocketKey => ({ host: '', port, transport: 'tcp' })
-const server = (name: string, createdVersion: number, gate = gateOf(null)) => ({
+const places = { words: new Int32Array(256), base: 0 }
+const server = (
+  name: string,
+  createdVersion: number,
+  gate = gateOf(null),
+  tls: TlsIdentity | null = null,
+) => ({
   server: name,
   createdVersion,
   handler: handler(),
   gate,
+  tls,
+  places,
 })
+const shown = (fingerprint: string, clientCa = ''): TlsIdentity => ({
+  pairs: [],
+  clientCa,
+  fingerprint,
+})
+const secure = (name: string, createdVersion: number, tls: TlsIdentity | null) =>
+  server(name, createdVersion, gateOf(null), tls)
 
 function rig() {
   const ports = new FakePorts()
@@ -332,4 +362,120 @@ it('a release of what is not held is nothing', () => {
   table.claim(key(80), server('one', 1))
   table.release(key(80), 'other')
   expect([table.states().length, ports.log]).toEqual([1, []])
+})
+
+it('other certificates: new connections go to another socket, old ones stay and are served', async () => {
+  const { ports, time, table } = rig()
+  table.claim(key(443), secure('s', 1, shown('one')))
+  await table.reconcile()
+  const [old] = ports.listeners as [FakeListener]
+  old.connectionCount = 3
+  old.canLeave = true
+  table.claim(key(443), secure('s', 1, shown('two')))
+  expect(table.isIncomplete).toBe(true)
+  await table.reconcile()
+  const [, now] = ports.listeners as [FakeListener, FakeListener]
+  expect(now.tls?.fingerprint).toBe('two')
+  // The port was never given back.
+  expect(ports.log).toEqual(['claim 443', 'open 443', 'open 443'])
+  expect(old.calls).toEqual(['leave'])
+  time.advance(600)
+  expect(old.calls).toEqual(['leave', 'stop'])
+  const newest = secure('s', 1, shown('two'))
+  table.claim(key(443), newest)
+  expect([old.handler, now.handler]).toEqual([newest.handler, newest.handler])
+  time.advance(60_000)
+  expect(old.calls).toEqual(['leave', 'stop'])
+  old.connectionCount = 0
+  time.advance(1_000)
+  expect(old.calls).toEqual(['leave', 'stop', 'close'])
+  expect(now.calls).toEqual([])
+  expect([table.isIncomplete, table.states()]).toEqual([
+    false,
+    [{ server: 's', state: 'running', error: '' }],
+  ])
+})
+
+it('the same certificates in a new generation: nothing is opened', async () => {
+  const { ports, table } = rig()
+  table.claim(key(443), secure('s', 1, shown('one')))
+  await table.reconcile()
+  table.claim(key(443), secure('s', 1, shown('one')))
+  await table.reconcile()
+  expect(ports.listeners.length).toBe(1)
+})
+
+it.each<[name: string, before: TlsIdentity | null, after: TlsIdentity | null]>([
+  ['clear text to TLS', null, shown('one')],
+  ['TLS to clear text', shown('one'), null],
+  ['client certificates are asked for', shown('one'), shown('two', 'ca')],
+  ['others may be clients', shown('one', 'ca'), shown('two', 'other ca')],
+])('%s: connections from before are answered no more', async (_name, before, after) => {
+  const { ports, time, table } = rig()
+  table.claim(key(443), secure('s', 1, before))
+  await table.reconcile()
+  const [old] = ports.listeners as [FakeListener]
+  old.connectionCount = 1
+  const next = secure('s', 1, after)
+  table.claim(key(443), next)
+  expect(old.handler).toBe(null)
+  await table.reconcile()
+  expect(old.calls).toEqual(['drain', 'leave', 'stop'])
+  expect(ports.listeners[1]?.handler).toBe(next.handler)
+  time.advance(20_000)
+  expect(old.calls).toEqual(['drain', 'leave', 'stop', 'close'])
+})
+
+it('certificates that cannot be used: told, not tried again, the old ones go on', async () => {
+  const { ports, table } = rig()
+  table.claim(key(443), secure('s', 1, shown('one')))
+  await table.reconcile()
+  const next = secure('s', 1, shown('unusable'))
+  table.claim(key(443), next)
+  await table.reconcile()
+  expect(ports.listeners[0]?.handler).toBe(next.handler)
+  expect([table.isIncomplete, table.states()]).toEqual([
+    false,
+    [{ server: 's', state: 'failed', error: 'the certificates cannot be used: planted' }],
+  ])
+  table.claim(key(443), secure('s', 1, shown('two')))
+  await table.reconcile()
+  expect(table.states()).toEqual([{ server: 's', state: 'running', error: '' }])
+  expect(ports.listeners[1]?.tls?.fingerprint).toBe('two')
+})
+
+it('certificates that cannot be used from the start: the port is given back', async () => {
+  const { ports, table } = rig()
+  table.claim(key(443), secure('s', 1, shown('unusable')))
+  await table.reconcile()
+  expect(ports.log).toEqual(['claim 443', 'open 443', 'release 443'])
+  expect(table.states()).toEqual([{ server: 's', state: 'failed', error: 'planted' }])
+})
+
+it('a server that goes takes the connections of its former certificates along', async () => {
+  const { ports, time, table } = rig()
+  table.claim(key(443), secure('s', 1, shown('one')))
+  await table.reconcile()
+  table.claim(key(443), secure('s', 1, shown('two')))
+  await table.reconcile()
+  const [old, now] = ports.listeners as [FakeListener, FakeListener]
+  old.connectionCount = 1
+  table.release(key(443), 's')
+  await table.reconcile()
+  expect([old.handler, now.handler]).toEqual([null, null])
+  expect(old.calls).toEqual(['leave', 'stop', 'drain', 'stop'])
+  time.advance(30_000)
+  expect([old.calls.at(-1), now.calls.at(-1)]).toEqual(['close', 'close'])
+})
+
+it('leaving: every socket is told, and one that could lead others on is waited for', async () => {
+  const { ports, table } = rig()
+  table.claim(key(80), server('a', 1))
+  table.claim(key(81), server('b', 1))
+  await table.reconcile()
+  expect(table.leave()).toBe(false)
+  const [first] = ports.listeners as [FakeListener]
+  first.canLeave = true
+  expect(table.leave()).toBe(true)
+  expect(first.calls).toEqual(['drain', 'leave', 'drain', 'leave'])
 })

@@ -69,7 +69,7 @@ const uriOf = ({ request }: Exchange): string =>
 const READERS: Readonly<Record<string, Read>> = {
   request_method: (ex) => ex.request.method,
   uri: (ex) => ex.request.path,
-  scheme: (ex) => header(ex, 'x-forwarded-proto') || 'http',
+  scheme: (ex) => fromLatin1(ex.scheme),
   server_protocol: () => 'HTTP/1.1',
   request_uri: uriOf,
   request: (ex) => `${ex.request.method} ${uriOf(ex)} HTTP/1.1`,

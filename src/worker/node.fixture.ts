@@ -6,7 +6,7 @@ import { StoreBench } from '../coordinator/store.fixture.js'
 import type { ValidateInput, Validity } from '../coordinator/validate.js'
 import { FakeView } from '../coordinator/view.fixture.js'
 import { newId } from '../coordinator/writer.fixture.js'
-import type { TrafficHandler } from '../listener/contract.js'
+import { PLACES_BYTES, type TrafficHandler } from '../listener/contract.js'
 import type {
   AnyObjectKind,
   ObjectCategory,
@@ -77,7 +77,14 @@ class DemoRuntime implements RuntimeObject, TrafficHandler {
     if (port === undefined) return
     const { createdVersion } = this.shown
     const gate = { opened: () => true, closed: () => {} }
-    this.#life.sockets.claim(keyOf(port), { server: name, createdVersion, handler: this, gate })
+    this.#life.sockets.claim(keyOf(port), {
+      server: name,
+      createdVersion,
+      handler: this,
+      gate,
+      tls: null,
+      places: { words: new Int32Array(PLACES_BYTES / 4), base: 0 },
+    })
   }
 
   withdraw(): void {
@@ -162,7 +169,9 @@ export class WorkerLife {
         open: ({ port }) => ({
           port,
           activeCount: 0,
+          connectionCount: 0,
           setHandler: () => {},
+          leave: () => false,
           stopAccepting: () => {},
           drain: () => {},
           close: () => {},

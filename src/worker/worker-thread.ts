@@ -7,6 +7,7 @@ import { unreachable } from '../lib/assert.js'
 import { systemTime } from '../lib/clock.js'
 import { nodeMs } from '../lib/node-clock.js'
 import { driveWheel, TimerWheel } from '../lib/timer-wheel.js'
+import { PortGroup } from '../listener/port-group.js'
 import { UwsListener } from '../listener/uws-listener.js'
 import type { TopPathSource, WorkerEnv } from '../objects/contract.js'
 import { PipelineDirectory } from '../objects/directory.js'
@@ -34,6 +35,8 @@ import { type ToWorkerActor, WorkerActor } from './worker-actor.js'
 
 const CLAIM_TIMEOUT_MS = 10_000
 const DRAIN_POLL_MS = 20
+/** From new connections going to other workers to the end of this one. */
+const LEAVE_MS = 15
 
 /** Wires up one worker: its actor, its listeners, its way to the root and to the coordinator. */
 export class WorkerThread implements Actor<RootToWorker> {
@@ -48,6 +51,7 @@ export class WorkerThread implements Actor<RootToWorker> {
   readonly #sockets: SocketTable
   readonly #actor: ActorRef<ToWorkerActor>
   #coordinator: PortLink<WorkerToCoordinator> | null = null
+  #isDying = false
 
   constructor(port: MessagePort, data: WorkerThreadData) {
     this.#data = data
@@ -74,7 +78,11 @@ export class WorkerThread implements Actor<RootToWorker> {
         claim: ({ host, port: at }) =>
           root.ask({ type: 'claim-port', host, port: at }, CLAIM_TIMEOUT_MS),
         release: ({ host, port: at }) => root.tell({ type: 'release-port', host, port: at }),
-        open: (key, gate) => UwsListener.open(key, gate, log.child('listener')),
+        open: (key, { gate, tls, places }) =>
+          UwsListener.open(key, gate, log.child('listener'), {
+            tls,
+            group: new PortGroup(places, data.worker, key),
+          }),
       },
       log.child('listener'),
     )
@@ -208,7 +216,11 @@ export class WorkerThread implements Actor<RootToWorker> {
   #die(what: string, thrown: unknown): void {
     const error = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
     this.#opened.log.error('worker ends', { what, error })
-    this.#end(1)
+    if (this.#isDying) this.#end(1)
+    this.#isDying = true
+    // Connections that wait to be accepted would be cut with the socket they wait at.
+    if (this.#sockets.leave()) setTimeout(() => this.#end(1), LEAVE_MS)
+    else this.#end(1)
   }
 
   #end(code: number): void {

@@ -150,7 +150,7 @@ filters:
     'what this release does not have',
     `${SERVER}https: true\nhttp3: true\ntracing: {serviceName: x}\n`,
     [
-      'line 4, column 8: https: https is not supported',
+      'line 4, column 8: https: needs certBase64 and keyBase64',
       'line 5, column 8: http3: http3 is not supported',
       'line 6, column 10: tracing: tracing is not supported',
     ],

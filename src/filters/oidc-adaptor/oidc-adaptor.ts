@@ -79,7 +79,7 @@ class OidcAdaptor implements Filter {
 
   #redirect(ex: Exchange, endpoints: Endpoints): number {
     const { request, response } = ex
-    const scheme = request.headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http'
+    const scheme = ex.scheme === 'https' ? 'https' : 'http'
     const nonce = randomBytes(NONCE_BYTES).toString('hex')
     const url = `${scheme}://${request.host}${request.target}`
     const to = new URL(endpoints.authorization)

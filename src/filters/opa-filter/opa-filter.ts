@@ -73,7 +73,7 @@ class OpaFilter implements Filter {
         raw_query: request.query,
         query,
         headers,
-        scheme: request.headers.get('x-forwarded-proto') ?? 'http',
+        scheme: ex.scheme,
         realIP: ex.realIp,
         body: this.#readsBody && body !== null ? Buffer.from(body).toString() : '',
       },

@@ -6,8 +6,9 @@ import type { ExplainedRequest, RequestExplanation } from '../../protocol/worker
 import type { RouteExplanation } from '../../router/explain.js'
 
 /** An exchange as if the request had arrived, which nobody waits for. */
-export function exchangeOf(request: ExplainedRequest): Exchange {
+export function exchangeOf(request: ExplainedRequest, isTls = false): Exchange {
   const ex = new Exchange()
+  ex.isTls = isTls
   ex.responder = new NoResponder(request.clientAddress)
   ex.request.method = request.method
   ex.request.host = request.host

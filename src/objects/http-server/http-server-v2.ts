@@ -101,7 +101,7 @@ class HttpServerV2 extends ServerBase {
   }
 
   override explain(request: ExplainedRequest): RequestExplanation {
-    const ex = exchangeOf(request)
+    const ex = exchangeOf(request, this.isTls)
     return explanationOf(ex, this.#router.explain(ex), (route) => ({
       name: route.target.slot.name,
       pipeline: this.#lead(ex, route),

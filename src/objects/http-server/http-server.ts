@@ -54,7 +54,7 @@ class HttpServer extends ServerBase {
   }
 
   override explain(request: ExplainedRequest): RequestExplanation {
-    const ex = exchangeOf(request)
+    const ex = exchangeOf(request, this.isTls)
     return explanationOf(ex, this.#router.explain(ex), (route) => ({
       name: route.target.name,
       pipeline: this.#lead(ex, route) ?? 503,

@@ -75,7 +75,7 @@ it.each<[name: string, fields: string, v2: boolean]>([
 })
 
 it.each<[name: string, fields: string, problem: string]>([
-  ['https', 'https: true', 'https: https is not supported by this release'],
+  ['https', 'https: true', 'https: needs certBase64 and keyBase64; or a pair in certs and keys'],
   ['http3', 'http3: true', 'http3 is not supported'],
   ['autoCert', 'autoCert: true', 'autoCert is not supported'],
   ['tracing', 'tracing: {serviceName: a}', 'tracing is not supported'],

@@ -128,11 +128,10 @@ it.each<[fields: string, problem: string]>([
   expect(problems(fields)).toContain(problem)
 })
 
-const HINT = 'leave it out, or end TLS in front of the gateway'
 
 it.each<[fields: string, problem: string]>([
-  ['https: true', `https: https is not supported by this release; ${HINT}`],
-  ['http3: true', `http3: http3 is not supported by this release; ${HINT}`],
+  ['https: true', 'https: needs certBase64 and keyBase64'],
+  ['http3: true', 'http3: http3 is not supported by this release; leave it out'],
 ])('says what this release cannot do: %s', (fields, problem) => {
   expect(problems(`port: 80\n${fields}`)).toContain(problem)
 })
@@ -175,6 +174,7 @@ rules:
 it('needs memory for its connections, by port, and its statistics, by name', () => {
   expect(httpServer.shared(decoded('port: 80'), 'demo')).toEqual({
     words: [],
+    areas: [{ key: 'places/80', bytes: 1024 }],
     caps: ['connections/80'],
     stats: ['server/demo'],
   })

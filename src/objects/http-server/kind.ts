@@ -17,8 +17,9 @@ import {
 } from '../../spec/schema.js'
 import { defineObjectKind, type ObjectReference, type SharedKeys } from '../contract.js'
 import { filterKeys } from '../filter-keys.js'
+import { tlsProblems } from './certificates.js'
 import { ipFilter, rootedPath } from './ip-filter-spec.js'
-import { connectionsKey, statsKey } from './keys.js'
+import { connectionsKey, placesKey, statsKey } from './keys.js'
 import { ownPipelines } from './own-pipelines-spec.js'
 import { looksLikeV2, SLIPS, type SpecV2, specV2 } from './server-spec-v2.js'
 
@@ -77,7 +78,7 @@ const rule = object({
   ipFilter: ipFilter('Checked once the host matches.'),
 })
 
-const spec = checked(
+const fields = checked(
   object(
     {
       port: integer({ doc: 'TCP port to listen on.', min: 1, max: 65_535 }),
@@ -96,10 +97,13 @@ const spec = checked(
         max: 4_294_967_295,
         default: 10_240,
       }),
-      https: boolean({ doc: 'Serve TLS.', default: false }),
-      http3: boolean({ doc: 'Serve HTTP/3.', default: false }),
-      certBase64: base64({ doc: 'Certificate, base64 of PEM; for `https`.', optional: true }),
-      keyBase64: base64({ doc: 'Private key, base64 of PEM; for `https`.', optional: true }),
+      https: boolean({ doc: 'Serve TLS 1.2 and 1.3.', default: false }),
+      http3: boolean({ doc: 'Serve HTTP/3. Not supported by this release.', default: false }),
+      certBase64: base64({
+        doc: 'Certificate, with those that lead to its authority behind it; base64 of PEM.',
+        optional: true,
+      }),
+      keyBase64: base64({ doc: 'Its private key, base64 of PEM.', optional: true }),
       cacheSize: integer({
         doc: 'Routes to remember; 0 for none.',
         min: 0,
@@ -114,15 +118,15 @@ const spec = checked(
     { ignored: SLIPS },
   ),
   (server): SpecProblem[] =>
-    (['https', 'http3', 'tracing'] as const)
+    (['http3', 'tracing'] as const)
       .filter((field) => server[field])
       .map((field) => ({
         path: [field],
         message: `${field} is not supported by this release`,
-        hint:
-          field === 'tracing' ? 'leave it out' : 'leave it out, or end TLS in front of the gateway',
+        hint: 'leave it out',
       })),
 )
+const spec = checked(fields, (server) => tlsProblems(server))
 
 export type SpecV1 = SpecOf<typeof spec>
 /** Decoded, of either dialect. */
@@ -140,7 +144,12 @@ export const httpServer = defineObjectKind<Spec>({
   looksLikeV2,
   references: (server) => (isV2(server) ? referencesV2(server) : referencesV1(server)),
   shared: (server, name) => {
-    const own = { words: [], caps: [connectionsKey(server.port)], stats: [statsKey(name)] }
+    const own = {
+      words: [],
+      areas: [placesKey(server.port)],
+      caps: [connectionsKey(server.port)],
+      stats: [statsKey(name)],
+    }
     return isV2(server) ? withPools(own, server, name) : own
   },
   status: (_server, name, view) => {
@@ -197,7 +206,7 @@ function withPools(own: SharedKeys, server: SpecV2, name: string): SharedKeys {
   )
   return {
     words: keys.flatMap(({ words }) => words),
-    areas: keys.flatMap(({ areas }) => areas),
+    areas: [...(own.areas ?? []), ...keys.flatMap(({ areas }) => areas)],
     caps: own.caps,
     permits: keys.flatMap(({ permits }) => permits),
     stats: [...own.stats, ...keys.flatMap(({ stats }) => stats)],

@@ -1,13 +1,14 @@
 import { type Exchange, RESPONDING } from '../../http/exchange.js'
-import type { ConnectionGate, TrafficHandler } from '../../listener/contract.js'
+import type { ConnectionGate, TlsIdentity, TrafficHandler } from '../../listener/contract.js'
 import type { ExplainedRequest, RequestExplanation } from '../../protocol/worker.js'
-import type { StatsRow } from '../../shared/contract.js'
+import type { NodeWords, StatsRow } from '../../shared/contract.js'
 import type { ObjectMeta, RuntimeObject, WorkerEnv } from '../contract.js'
 import type { SocketKey } from '../sockets.js'
-import { connectionsKey, statsKey } from './keys.js'
+import { type TlsSpec, tlsIdentityOf } from './certificates.js'
+import { connectionsKey, placesKey, statsKey } from './keys.js'
 import { TopPaths } from './top-paths.js'
 
-interface ServerSpec {
+interface ServerSpec extends TlsSpec {
   readonly port: number
   readonly keepAlive: boolean
   readonly maxConnections: number
@@ -25,6 +26,8 @@ export abstract class ServerBase implements RuntimeObject, TrafficHandler {
   readonly #meta: ObjectMeta
   readonly #stats: StatsRow
   readonly #gate: ConnectionGate
+  readonly #tls: TlsIdentity | null
+  readonly #places: NodeWords
   readonly #previous: SocketKey | null
 
   constructor(spec: ServerSpec, meta: ObjectMeta, previous: ServerBase | null, env: WorkerEnv) {
@@ -36,6 +39,8 @@ export abstract class ServerBase implements RuntimeObject, TrafficHandler {
     this.keepAlive = spec.keepAlive
     this.topPaths = previous === null ? new TopPaths() : previous.topPaths
     this.#stats = env.stats(statsKey(meta.name))
+    this.#tls = tlsIdentityOf(spec)
+    this.#places = env.area(placesKey(port))
     const cap = env.cap(connectionsKey(port))
     this.#gate = {
       opened: () => cap.acquire(spec.maxConnections),
@@ -46,6 +51,11 @@ export abstract class ServerBase implements RuntimeObject, TrafficHandler {
   abstract handle(ex: Exchange): void
 
   abstract explain(request: ExplainedRequest): RequestExplanation
+
+  /** Whether its clients speak TLS. */
+  protected get isTls(): boolean {
+    return this.#tls !== null
+  }
 
   protected answer(ex: Exchange, status: number): void {
     ex.response.status = status
@@ -80,6 +90,8 @@ export abstract class ServerBase implements RuntimeObject, TrafficHandler {
       createdVersion: this.#meta.createdVersion,
       handler: this,
       gate: this.#gate,
+      tls: this.#tls,
+      places: this.#places,
     })
   }
 

@@ -20,6 +20,7 @@ import {
   string,
 } from '../../spec/schema.js'
 import { checkLogFormat } from './access-format-spec.js'
+import { tlsProblems } from './certificates.js'
 import { ipFilter, rootedPath } from './ip-filter-spec.js'
 
 /** Keys that Easegress's own examples have for the fields of similar names, of either dialect. */
@@ -171,17 +172,26 @@ const fields = object(
     ),
     ipFilter: ipFilter('Checked for every request.'),
     rules: list(rule, { doc: 'Routing rules, tried in order.', default: [] }),
-    https: boolean({ doc: 'Serve TLS. Not supported by this release.', default: false }),
+    https: boolean({ doc: 'Serve TLS 1.2 and 1.3.', default: false }),
     http3: boolean({ doc: 'Serve HTTP/3. Not supported by this release.', default: false }),
     autoCert: boolean({
       doc: 'Certificates of the AutoCertManager. Not supported by this release.',
       default: false,
     }),
-    caCertBase64: base64({ doc: 'Authority of client certificates; for `https`.', optional: true }),
-    certBase64: base64({ doc: 'Certificate, base64 of PEM; for `https`.', optional: true }),
-    keyBase64: base64({ doc: 'Private key, base64 of PEM; for `https`.', optional: true }),
-    certs: map(string({ doc: '' }), { doc: 'Further certificates; for `https`.', default: {} }),
-    keys: map(string({ doc: '' }), { doc: 'Keys of `certs` by name; for `https`.', default: {} }),
+    caCertBase64: base64({
+      doc: 'Authorities of client certificates, base64 of PEM: clients have to show one of theirs.',
+      optional: true,
+    }),
+    certBase64: base64({
+      doc: 'Certificate, with those that lead to its authority behind it; base64 of PEM.',
+      optional: true,
+    }),
+    keyBase64: base64({ doc: 'Its private key, base64 of PEM.', optional: true }),
+    certs: map(string({ doc: '' }), {
+      doc: 'Further certificates, PEM or base64 of it; clients get the one for the host they ask for.',
+      default: {},
+    }),
+    keys: map(string({ doc: '' }), { doc: 'Keys of `certs`, under the same names.', default: {} }),
     tracing: anything({ doc: 'Tracing. Not supported by this release.', optional: true }),
   },
   { ignored: SLIPS },
@@ -190,14 +200,14 @@ type Fields = SpecOf<typeof fields>
 
 const CHECKS: readonly ((spec: Fields) => SpecProblem[])[] = [
   (server) =>
-    (['https', 'http3', 'autoCert', 'tracing'] as const)
+    (['http3', 'autoCert', 'tracing'] as const)
       .filter((field) => server[field])
       .map((field) => ({
         path: [field],
         message: `${field} is not supported by this release`,
-        hint:
-          field === 'tracing' ? 'leave it out' : 'leave it out, or end TLS in front of the gateway',
+        hint: 'leave it out',
       })),
+  (server) => tlsProblems(server),
   (server) => {
     const problem = checkLogFormat(server.accessLogFormat)
     return problem === null ? [] : [{ path: ['accessLogFormat'], message: problem }]
