@@ -56,6 +56,8 @@ export interface WrappingFilter {
    * threw; 408: the time of a scope around this one is over; 413, 502: a body was too large.
    */
   cancel?(ex: Exchange, scope: Scope, status: number): void
+  /** As for {@link Filter}: what `enter` would do. */
+  explain?(ex: Exchange): Forecast | null
   /** As for {@link Filter}. */
   state?(): Readonly<Record<string, unknown>>
   retire?(): void

@@ -1,10 +1,14 @@
 import {
   checked,
+  duration,
   httpCode,
   httpMethod,
+  integer,
   list,
   map,
+  number,
   object,
+  oneOf,
   regexp,
   type SpecOf,
   type SpecProblem,
@@ -14,6 +18,28 @@ import {
 /** Schemas that several filter kinds share (compat/traffic-v1.md §7). */
 
 export const rootedPath = { pattern: /^\//, expected: 'a path that starts with "/"' }
+
+/** How often something is tried, and the waits between. */
+export const retryFields = {
+  maxAttempts: integer({
+    doc: 'Attempts in all, the first included.',
+    min: 1,
+    max: 100,
+    default: 3,
+  }),
+  waitDuration: duration({ doc: 'Wait before the second attempt.', default: '500ms' }),
+  backOffPolicy: oneOf(['random', 'exponential'], {
+    doc: 'Whether later waits are alike, or each 1.5 times the one before.',
+    ignoreCase: true,
+    default: 'random',
+  }),
+  randomizationFactor: number({
+    doc: 'Each wait is drawn from this share of itself around itself.',
+    min: 0,
+    max: 1,
+    default: 0,
+  }),
+}
 
 export const headerAdapt = object(
   {

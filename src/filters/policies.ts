@@ -1,36 +1,14 @@
 import type { BreakerPolicy } from '../resilience/circuit-breaker.js'
-import {
-  checked,
-  duration,
-  integer,
-  number,
-  object,
-  oneOf,
-  type Schema,
-  type SpecOf,
-} from '../spec/schema.js'
+import { checked, object, type Schema, type SpecOf } from '../spec/schema.js'
 import { breakerPolicy, checkWindow, windowFields } from './breaker-spec.js'
+import { retryFields } from './fields.js'
 
 /*
  * Resilience policies of a v2 Pipeline (compat/traffic-v2.md §5.2): what its `resilience` list may
  * hold and filters name. They are descriptions only; the filter that names one runs it.
  */
 
-const retry = object({
-  maxAttempts: integer({ doc: 'Calls in all, the first included.', min: 1, max: 100, default: 3 }),
-  waitDuration: duration({ doc: 'Wait before the second call.', default: '500ms' }),
-  backOffPolicy: oneOf(['random', 'exponential'], {
-    doc: 'Whether later waits are alike, or each 1.5 times the one before.',
-    ignoreCase: true,
-    default: 'random',
-  }),
-  randomizationFactor: number({
-    doc: 'Each wait is drawn from this share of itself around itself.',
-    min: 0,
-    max: 1,
-    default: 0,
-  }),
-})
+const retry = object(retryFields)
 export type RetrySpec = SpecOf<typeof retry>
 
 const circuitBreaker = checked(object(windowFields), checkWindow)

@@ -72,10 +72,10 @@ class StandIn implements Filter {
   }
 
   #forecast(ex: Exchange): Forecast | null {
-    const { filter, kind } = this.#node
-    if (filter === null) return null
-    if (filter.explain !== undefined) return filter.explain(ex)
-    if (kind.isPure !== true) return null
+    const { filter, wrapping, kind } = this.#node
+    const asked = filter ?? wrapping
+    if (asked?.explain !== undefined) return asked.explain(ex)
+    if (filter === null || kind.isPure !== true) return null
     const code = filter.handle(ex)
     if (code !== SUSPENDED) return { code, detail: NOTHING }
     // It waits after all, so what it waits for is given up.

@@ -110,6 +110,11 @@ export class CircuitBreaker {
     }
   }
 
+  /** Whether a call at `nowMs` might go through; takes no permit and changes no state. */
+  admits(nowMs: number): boolean {
+    return (this.#id() & 3) !== OPEN || this.#ageMs(nowMs) >= this.#policy.openMs
+  }
+
   /** The call permitted under `id` came to nothing that could be judged. */
   release(id: number): void {
     if ((id & 3) === HALF_OPEN) this.#permits.release(id)

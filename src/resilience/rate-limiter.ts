@@ -70,6 +70,11 @@ export class RateLimiter {
     }
   }
 
+  /** Whether a request at `nowMs` would get a permit, at once or later; takes none. */
+  admits(nowMs: number): boolean {
+    return this.used(nowMs) < this.#reservedMax
+  }
+
   /** Permits of the cycle at `nowMs` and of later ones that are given out. */
   used(nowMs: number): number {
     const pairs = this.#pairs

@@ -3,7 +3,7 @@ import { type Exchange, OK, type Scope, UNCHANGED } from '../../http/exchange.js
 import { breakerBytes, CircuitBreaker } from '../../resilience/circuit-breaker.js'
 import { isFailure } from '../../resilience/retry.js'
 import { breakerPolicy } from '../breaker-spec.js'
-import type { FilterContext, WrappingFilter } from '../contract.js'
+import type { FilterContext, Forecast, WrappingFilter } from '../contract.js'
 import { urlPolicies, urlText } from '../url-policies.js'
 import type { Spec } from './kind.js'
 import type { Policy } from './policy-spec.js'
@@ -66,6 +66,14 @@ class CircuitBreakerFilter implements WrappingFilter {
       this.#record(call, scope, isFailure(call.rule.policy, ex.response.status))
     }
     return UNCHANGED
+  }
+
+  explain(ex: Exchange): Forecast {
+    const found = this.#rules.find(({ rule }) => rule.matches(ex))
+    if (found === undefined) return { code: OK, detail: {} }
+    const { url, policy, breaker } = found
+    const detail = { url, policy: policy.name, circuit: breaker.state }
+    return { code: breaker.admits(this.#nodeMs()) ? OK : refuse(ex), detail }
   }
 
   state(): Readonly<Record<string, unknown>> {

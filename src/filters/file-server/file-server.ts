@@ -1,10 +1,10 @@
-import type { Stats } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { type Cancellable, type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import { type Clock, systemTime } from '../../lib/clock.js'
 import type { Logger } from '../../telemetry/log.js'
 import { GzippedBody } from '../body-coding.js'
-import type { Filter, FilterContext } from '../contract.js'
+import type { Filter, FilterContext, Forecast } from '../contract.js'
 import { WholeBody } from '../whole-body.js'
 import { accepts, judgeConditions, type Range, rangeIn, type Version } from './conditions.js'
 import { ContentCache } from './content-cache.js'
@@ -40,9 +40,26 @@ interface Ready {
   readonly handle: FileHandle | null
 }
 
+/** A form in which files may lie beside themselves. */
+interface Precompressed {
+  readonly ending: string
+  readonly coding: string
+}
+
+/** How an answer begins. */
+interface Head {
+  readonly code: number
+  readonly range: Range | null
+  readonly isGzipped: boolean
+}
+
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
+const BAD_REQUEST: Failure = { status: 400, text: 'Bad Request' }
+const HIDDEN: Failure = { status: 403, text: 'Forbidden' }
+
 class FileServer implements Filter {
   readonly #places: Places
-  readonly #precompressed: readonly { readonly ending: string; readonly coding: string }[]
+  readonly #precompressed: readonly Precompressed[]
   readonly #compresses: boolean
   readonly #cache: ContentCache
   readonly #ages: readonly { readonly globs: readonly Glob[]; readonly value: string }[]
@@ -73,14 +90,9 @@ class FileServer implements Filter {
   }
 
   handle(ex: Exchange): number {
-    const { method } = ex.request
-    if (method !== 'GET' && method !== 'HEAD') {
-      const code = fail(ex, { status: 405, text: 'Method Not Allowed' }, CLIENT_ERROR)
-      ex.response.headers.set('allow', 'GET, HEAD')
-      return code
-    }
+    if (!METHODS.has(ex.request.method)) return refuseMethod(ex)
     const search = this.#places.search(ex.request.path)
-    if (search === null) return fail(ex, { status: 400, text: 'Bad Request' }, CLIENT_ERROR)
+    if (search === null) return fail(ex, BAD_REQUEST, CLIENT_ERROR)
     const waiting = new Waiting(ex)
     this.#find(ex, search).then(
       (ready) => waiting.goOn(ready, (later) => this.#answer(later, ready)),
@@ -89,35 +101,61 @@ class FileServer implements Filter {
     return SUSPENDED
   }
 
-  /** What the request is answered with: a file, or why there is none. */
-  async #find(ex: Exchange, { places, failure }: Search): Promise<Ready | Failure> {
-    const codings = this.#precompressed.filter(({ coding }) => accepts(ex.request.headers, coding))
-    for (const place of places) {
-      const found = await this.#at(place, codings)
-      if (found === null) continue
-      if (this.#places.isHidden(found.file)) return { status: 403, text: 'Forbidden' }
-      return this.#ready(found)
+  /** By the same tests, with what is there now; what is cached is not looked at. */
+  explain(ex: Exchange): Forecast {
+    const { request } = ex
+    if (!METHODS.has(request.method)) return { code: refuseMethod(ex), detail: {} }
+    const search = this.#places.search(request.path)
+    if (search === null) return { code: fail(ex, BAD_REQUEST, CLIENT_ERROR), detail: {} }
+    try {
+      const steps = this.#search(search.places, this.#codingsFor(ex))
+      let step = steps.next()
+      while (step.done !== true) step = steps.next(statsNow(step.value))
+      const found = step.value
+      if (found === null) return { code: fail(ex, search.failure, CLIENT_ERROR), detail: {} }
+      if (this.#places.isHidden(found.file)) {
+        return { code: fail(ex, HIDDEN, CLIENT_ERROR), detail: { file: found.file } }
+      }
+      const { source, stats } = found
+      const detail = { file: source, bytes: stats.size }
+      return { code: this.#head(ex, found, versionOf(stats), stats.size).code, detail }
+    } catch (thrown) {
+      return { code: this.#failed(ex, thrown as NodeJS.ErrnoException), detail: {} }
     }
-    return failure
   }
 
-  async #at(
-    place: string,
-    codings: readonly { readonly ending: string; readonly coding: string }[],
-  ): Promise<Found | null> {
-    const files = place.endsWith('/') ? this.#places.indexesOf(place) : [place]
-    for (const file of files) {
-      const stats = await statsOf(file)
-      if (stats === null) {
+  #codingsFor({ request }: Exchange): readonly Precompressed[] {
+    return this.#precompressed.filter(({ coding }) => accepts(request.headers, coding))
+  }
+
+  /** What the request is answered with: a file, or why there is none. */
+  async #find(ex: Exchange, { places, failure }: Search): Promise<Ready | Failure> {
+    const steps = this.#search(places, this.#codingsFor(ex))
+    let step = steps.next()
+    while (step.done !== true) step = steps.next(await statsOf(step.value))
+    const found = step.value
+    if (found === null) return failure
+    return this.#places.isHidden(found.file) ? HIDDEN : this.#ready(found)
+  }
+
+  /** The paths to look at, in order; it wants to be told what is there, null for no plain file. */
+  *#search(
+    places: readonly string[],
+    codings: readonly Precompressed[],
+  ): Generator<string, Found | null, Stats | null> {
+    for (const place of places) {
+      const files = place.endsWith('/') ? this.#places.indexesOf(place) : [place]
+      for (const file of files) {
+        const stats = yield file
         // One may be kept in its compressed form alone: that is not the file that was asked for.
-        continue
+        if (stats === null) continue
+        for (const { ending, coding } of codings) {
+          const source = `${file}.${ending}`
+          const other = yield source
+          if (other !== null) return { file, source, coding, stats: other }
+        }
+        return { file, source: file, coding: '', stats }
       }
-      for (const { ending, coding } of codings) {
-        const source = `${file}.${ending}`
-        const other = await statsOf(source)
-        if (other !== null) return { file, source, coding, stats: other }
-      }
-      return { file, source: file, coding: '', stats }
     }
     return null
   }
@@ -158,10 +196,18 @@ class FileServer implements Filter {
 
   #answer(ex: Exchange, ready: Ready | Failure): number {
     if ('status' in ready) return fail(ex, ready, CLIENT_ERROR)
-    const { request, response } = ex
-    const { found, bytes, handle } = ready
-    const type = mediaType(found.file)
+    const { found, version, bytes, handle } = ready
     const size = bytes?.byteLength ?? found.stats.size
+    const { code, range, isGzipped } = this.#head(ex, found, version, size)
+    if (range === null) release(handle)
+    else send(ex, ready, range, isGzipped)
+    return code
+  }
+
+  /** Status and fields of the answer, and what of the file is its body; null for nothing. */
+  #head(ex: Exchange, found: Found, whole: Version, size: number): Head {
+    const { request, response } = ex
+    const type = mediaType(found.file)
     const isGzipped =
       this.#compresses &&
       found.coding === '' &&
@@ -169,9 +215,7 @@ class FileServer implements Filter {
       !request.headers.has('range') &&
       accepts(request.headers, 'gzip')
     // Another form of the file has another name.
-    const version = isGzipped
-      ? { ...ready.version, etag: `"${ready.version.etag.slice(1, -1)}-gzip"` }
-      : ready.version
+    const version = isGzipped ? { ...whole, etag: `"${whole.etag.slice(1, -1)}-gzip"` } : whole
 
     response.discard()
     const { headers } = response
@@ -184,8 +228,7 @@ class FileServer implements Filter {
     const verdict = judgeConditions(request.headers, version)
     if (verdict !== 200) {
       response.status = verdict
-      release(handle)
-      return verdict === 304 ? OK : CLIENT_ERROR
+      return { code: verdict === 304 ? OK : CLIENT_ERROR, range: null, isGzipped }
     }
     headers.set('content-type', type)
     if (isGzipped) headers.set('content-encoding', 'gzip')
@@ -193,19 +236,17 @@ class FileServer implements Filter {
     if (!isGzipped) headers.set('accept-ranges', 'bytes')
     const range = isGzipped ? null : rangeIn(request.headers, size, version)
     if (range === 'none') {
-      release(handle)
       headers.set('content-range', `bytes */${size}`)
       headers.delete('content-type')
       headers.delete('content-encoding')
       response.status = 416
-      return CLIENT_ERROR
+      return { code: CLIENT_ERROR, range: null, isGzipped }
     }
     if (range !== null) {
       response.status = 206
       headers.set('content-range', `bytes ${range.start}-${range.end}/${size}`)
     }
-    send(ex, ready, range ?? { start: 0, end: size - 1 }, isGzipped)
-    return OK
+    return { code: OK, range: range ?? { start: 0, end: size - 1 }, isGzipped }
   }
 
   #ageOf(file: string): string {
@@ -249,16 +290,36 @@ function fail(ex: Exchange, { status, text }: Failure, code: number): number {
   return code
 }
 
+function refuseMethod(ex: Exchange): number {
+  const code = fail(ex, { status: 405, text: 'Method Not Allowed' }, CLIENT_ERROR)
+  ex.response.headers.set('allow', 'GET, HEAD')
+  return code
+}
+
 /** Of a plain file; null when there is none. */
 async function statsOf(file: string): Promise<Stats | null> {
   try {
-    const stats = await stat(file)
-    return stats.isFile() ? stats : null
+    return plain(await stat(file))
   } catch (thrown) {
-    const { code = '' } = thrown as NodeJS.ErrnoException
-    if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'].includes(code)) return null
-    throw thrown
+    return nothing(thrown)
   }
+}
+
+/** The same at once, for people who ask; requests never wait for the file system like this. */
+function statsNow(file: string): Stats | null {
+  try {
+    return plain(statSync(file))
+  } catch (thrown) {
+    return nothing(thrown)
+  }
+}
+
+const plain = (stats: Stats): Stats | null => (stats.isFile() ? stats : null)
+
+function nothing(thrown: unknown): null {
+  const { code = '' } = thrown as NodeJS.ErrnoException
+  if (['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP'].includes(code)) return null
+  throw thrown
 }
 
 function versionOf({ mtimeMs, size }: Stats): Version {

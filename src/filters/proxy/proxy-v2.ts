@@ -4,7 +4,7 @@ import { breakerBytes, CircuitBreaker } from '../../resilience/circuit-breaker.j
 import type { ServerOptions } from '../../upstream/contract.js'
 import { OriginCache } from '../../upstream/origin-cache.js'
 import type { Redirects } from '../../upstream/redirect.js'
-import { FAILURE_CODE, INTERNAL_ERROR } from '../call-results.js'
+import { FAILURE_CODE, INTERNAL_ERROR, SHORT_CIRCUITED } from '../call-results.js'
 import type { Filter, FilterContext, Forecast } from '../contract.js'
 import { idleLimits } from '../idle-limits.js'
 import { breakerNamed, retryNamed } from '../policies.js'
@@ -73,6 +73,12 @@ class Branch implements CallRules<PoolServerV2> {
 
   nodeMs(): number {
     return this.#context.nodeMs()
+  }
+
+  /** The result of a call that would be made now, in so far as it is known before. */
+  forecast(servers: readonly string[]): number {
+    if (this.breaker?.admits(this.nodeMs()) === false) return SHORT_CIRCUITED
+    return servers.length === 0 ? INTERNAL_ERROR : OK
   }
 
   answered(ex: Exchange, headers: readonly string[], { url }: PoolServerV2): void {
@@ -211,17 +217,18 @@ class ProxyV2 implements Filter {
     const passedOver = this.#branches.slice(0, this.#branches.indexOf(branch))
     const where = branch.pool.forecast(ex)
     const cached = branch.fromCache(ex)
-    const hasNobody = cached < 0 && (where['servers'] as readonly string[]).length === 0
-    if (hasNobody) ex.response.status = 503
+    const code = cached >= 0 ? cached : branch.forecast(where['servers'] as readonly string[])
     // What follows is to find an answer, as it would if all goes well.
-    else if (cached < 0) ex.response.status = 200
+    if (cached < 0) ex.response.status = code === OK ? 200 : 503
+    const { breaker } = branch
     return {
-      code: hasNobody ? INTERNAL_ERROR : cached < 0 ? OK : cached,
+      code,
       detail: {
         pool: branch.name,
         ...where,
         ...(passedOver.length === 0 ? {} : { notMatching: passedOver.map(({ name }) => name) }),
         ...(branch.cache === null ? {} : { cached: cached >= 0 }),
+        ...(breaker === null ? {} : { circuit: breaker.state }),
         ...(this.#mirror?.filter.matches(ex) === true ? { mirrored: true } : {}),
       },
     }

@@ -1,7 +1,7 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import { Sleeper } from '../../http/sleeper.js'
 import { RateLimiter, REFUSED } from '../../resilience/rate-limiter.js'
-import type { Filter, FilterContext } from '../contract.js'
+import type { Filter, FilterContext, Forecast } from '../contract.js'
 import { urlPolicies, urlText } from '../url-policies.js'
 import { UrlRuleV2 } from '../value-match.js'
 import type { Spec } from './kind.js'
@@ -53,21 +53,27 @@ class RateLimiterFilter implements Filter {
     return OK
   }
 
+  explain(ex: Exchange): Forecast {
+    const found = this.#rules.find(({ rule }) => rule.matches(ex))
+    if (found === undefined) return { code: OK, detail: {} }
+    const nowMs = this.#nodeMs()
+    return { code: found.limiter.admits(nowMs) ? OK : refuse(ex), detail: stateOf(found, nowMs) }
+  }
+
   state(): Readonly<Record<string, unknown>> {
     const nowMs = this.#nodeMs()
-    const urls = this.#rules.map(({ url, policy, limiter }) => ({
-      url,
-      policy: policy.name,
-      limitForPeriod: policy.limitForPeriod,
-      usedOfPeriod: limiter.used(nowMs),
-    }))
-    return { urls }
+    return { urls: this.#rules.map((rule) => stateOf(rule, nowMs)) }
   }
 
   /** The permit it waited for is lost, as in Easegress. */
   cancel(ex: Exchange): void {
     this.#sleeper.cancel(ex)
   }
+}
+
+function stateOf({ url, policy, limiter }: Rule, nowMs: number): Record<string, unknown> {
+  const { name, limitForPeriod } = policy
+  return { url, policy: name, limitForPeriod, usedOfPeriod: limiter.used(nowMs) }
 }
 
 /** Header fields that earlier filters set stay. */

@@ -1,33 +1,10 @@
-import {
-  boolean,
-  checked,
-  duration,
-  integer,
-  list,
-  number,
-  object,
-  oneOf,
-  type SpecOf,
-  string,
-} from '../../spec/schema.js'
+import { boolean, checked, list, object, type SpecOf, string } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
-import { checkPolicies, failureStatusCodes, urlRuleFields } from '../fields.js'
+import { checkPolicies, failureStatusCodes, retryFields, urlRuleFields } from '../fields.js'
 
 const policy = object({
   name: string({ doc: 'What rules refer to it by.', min: 1 }),
-  maxAttempts: integer({ doc: 'Runs in all, the first included.', min: 1, max: 100, default: 3 }),
-  waitDuration: duration({ doc: 'Wait before the second run.', default: '500ms' }),
-  backOffPolicy: oneOf(['random', 'exponential'], {
-    doc: 'Whether later waits are alike, or each 1.5 times the one before.',
-    ignoreCase: true,
-    default: 'random',
-  }),
-  randomizationFactor: number({
-    doc: 'Each wait is drawn from this share of itself around itself.',
-    min: 0,
-    max: 1,
-    default: 0,
-  }),
+  ...retryFields,
   countingNetworkError: boolean({
     doc: 'Whether 408, 499, 502, 503 and 504 count as failures.',
     default: false,

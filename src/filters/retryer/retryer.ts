@@ -2,7 +2,7 @@ import { UrlRule } from '../../http/adapt.js'
 import { type Exchange, OK, RERUN, type Scope, SUSPENDED, UNCHANGED } from '../../http/exchange.js'
 import { Sleeper } from '../../http/sleeper.js'
 import { isFailure, retryWaitMs } from '../../resilience/retry.js'
-import type { FilterContext, WrappingFilter } from '../contract.js'
+import type { FilterContext, Forecast, WrappingFilter } from '../contract.js'
 import type { Policy, Spec } from './kind.js'
 
 interface Rule {
@@ -69,6 +69,12 @@ class Retryer implements WrappingFilter {
     if (waitMs === 0) return RERUN
     this.#sleeper.sleep(ex, waitMs, RERUN)
     return SUSPENDED
+  }
+
+  explain(ex: Exchange): Forecast {
+    const policy = this.#policyOf(ex)
+    if (policy === null) return { code: OK, detail: {} }
+    return { code: OK, detail: { policy: policy.name, maxAttempts: policy.maxAttempts } }
   }
 
   cancel(ex: Exchange): void {

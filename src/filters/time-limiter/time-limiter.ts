@@ -1,7 +1,7 @@
 import { UrlRule } from '../../http/adapt.js'
 import { type Exchange, OK, type Scope, UNCHANGED } from '../../http/exchange.js'
 import { type TimerWheel, WheelTimer } from '../../lib/timer-wheel.js'
-import type { FilterContext, WrappingFilter } from '../contract.js'
+import type { FilterContext, Forecast, WrappingFilter } from '../contract.js'
 import type { Spec } from './kind.js'
 
 const TIMEOUT = 1
@@ -46,14 +46,23 @@ class TimeLimiter implements WrappingFilter {
   }
 
   enter(ex: Exchange, scope: Scope): number {
-    for (const { rule, timeoutMs } of this.#rules) {
-      if (!rule.matches(ex)) continue
-      const run = new Run(ex, scope)
-      scope.data = run
-      this.#timers.start(run.timer as WheelTimer, timeoutMs)
-      break
-    }
+    const timeoutMs = this.#timeoutFor(ex)
+    if (timeoutMs < 0) return OK
+    const run = new Run(ex, scope)
+    scope.data = run
+    this.#timers.start(run.timer as WheelTimer, timeoutMs)
     return OK
+  }
+
+  /** Of the first rule that matches; negative without one. */
+  #timeoutFor(ex: Exchange): number {
+    for (const { rule, timeoutMs } of this.#rules) if (rule.matches(ex)) return timeoutMs
+    return -1
+  }
+
+  explain(ex: Exchange): Forecast {
+    const timeoutMs = this.#timeoutFor(ex)
+    return { code: OK, detail: timeoutMs < 0 ? {} : { timeoutMs } }
   }
 
   /** A body that streams is no longer within the limit: the inside is done with its head. */
