@@ -2,14 +2,24 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { CookbookBackEnd, cookbookPages, portsOf, readPage, type Step } from './support/cookbook.js'
+import { commandsDir } from './support/commands.js'
+import {
+  CookbookBackEnd,
+  cookbookPages,
+  dialectOf,
+  portsOf,
+  readPage,
+  type Step,
+} from './support/cookbook.js'
 import { expectStatus, type Gateway, run } from './support/gateway.js'
+import { ask } from './support/http.js'
 import { freePort, isFree } from './support/ports.js'
 import { until } from './support/wait.js'
 import { openWorld } from './support/world.js'
 
 const world = openWorld()
 const dir = world.dir()
+const COMMANDS = commandsDir(dir)
 
 /** The ports of the gateway in the pages: for clients, and of its admin API. */
 const TRAFFIC = 10_080
@@ -24,16 +34,35 @@ const started = async (): Promise<Gateway> => {
 
 const nameOf = (document: string): string => /^name: (.+)$/m.exec(document)?.[1] ?? ''
 
-async function apply(server: Gateway, document: string): Promise<void> {
-  const created = await server.admin('POST', '/objects', document)
-  if (created.status === 201) return
-  const path = `/objects/${nameOf(document)}`
-  expectStatus(await server.admin('PUT', path, document), 200)
+async function apply(server: Gateway, dialect: 'v1' | 'v2', document: string): Promise<void> {
+  const send = (method: string, path: string) =>
+    ask({
+      port: server.apiPort,
+      method,
+      path: `/apis/${dialect}/objects${path}`,
+      headers: { 'content-length': Buffer.byteLength(document) },
+      body: document,
+    })
+  const created = await send('POST', '')
+  if (created.status === 409) expectStatus(await send('PUT', `/${nameOf(document)}`), 200)
+  else expectStatus(created, 201)
 }
 
-async function take(server: Gateway, step: Step, ports: ReadonlyMap<number, number>) {
+/** What commands of the pages find: `egctl`, and the server that it talks to. */
+const environment = (server: Gateway): Record<string, string> => ({
+  PATH: `${COMMANDS}:${process.env['PATH']}`,
+  EGCTL_SERVER: `127.0.0.1:${server.apiPort}`,
+  HOME: dir,
+})
+
+async function take(
+  server: Gateway,
+  dialect: 'v1' | 'v2',
+  step: Step,
+  ports: ReadonlyMap<number, number>,
+) {
   if (step.type === 'objects') {
-    for (const document of step.documents) await apply(server, document)
+    for (const document of step.documents) await apply(server, dialect, document)
   } else if (step.type === 'program') {
     const file = join(dir, 'program.mjs')
     writeFileSync(file, step.text)
@@ -41,7 +70,10 @@ async function take(server: Gateway, step: Step, ports: ReadonlyMap<number, numb
     const own = [...ports.values()].filter((port) => step.text.includes(`listen(${port}`))
     await until('the program', 5_000, async () => !(await isFree(own[0] as number)))
   } else {
-    const { stdout, stderr } = await run('bash', ['-c', step.text], { cwd: dir })
+    const { stdout, stderr } = await run('bash', ['-c', step.text], {
+      cwd: dir,
+      env: environment(server),
+    })
     expect(stdout.trimEnd(), `${step.text}\n${stderr}`).toBe(step.output)
   }
 }
@@ -64,9 +96,10 @@ it.each(cookbookPages())('%s', async (page) => {
   // Variables of the shell live on from one block to the next.
   let before = ''
   for (const step of steps) {
-    if (step.type !== 'commands') await take(server, step, ports)
+    const dialect = dialectOf(page)
+    if (step.type !== 'commands') await take(server, dialect, step, ports)
     else {
-      await take(server, { ...step, text: `${before}\n${step.text}` }, ports)
+      await take(server, dialect, { ...step, text: `${before}\n${step.text}` }, ports)
       before += variablesOf(step.text)
     }
   }

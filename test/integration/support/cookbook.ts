@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { ROOT } from './paths.js'
 
 const FOLDER = join(ROOT, 'docs', 'cookbook')
@@ -14,16 +15,23 @@ export type Step =
   /** Commands, and what they print in all. */
   | { readonly type: 'commands'; readonly text: string; readonly output: string }
 
-/** Names of all pages. */
+/** Names of all pages; those of the format of current releases are in a folder of their own. */
 export function cookbookPages(): string[] {
-  return readdirSync(FOLDER).filter((name) => name.endsWith('.md') && name !== 'README.md')
+  const names = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
+  return names.filter((name) => name.endsWith('.md') && name !== 'README.md').sort()
 }
 
-/** Every number that follows `127.0.0.1:`, `port: ` or `listen(` is a port, and is replaced. */
+/** In which format the objects of a page are. */
+export const dialectOf = (page: string): 'v1' | 'v2' => (page.startsWith('v2/') ? 'v2' : 'v1')
+
+/**
+ * Every number that follows `127.0.0.1:`, `port: `, `--port ` or `listen(` is a port, and is
+ * replaced.
+ */
 export function readPage(name: string, portOf: (port: number) => number): Step[] {
   const text = readFileSync(join(FOLDER, name), 'utf8')
   const placed = text.replace(
-    /(127\.0\.0\.1:|\bport: |listen\()(\d+)/g,
+    /(127\.0\.0\.1:|\bport: |--port |listen\()(\d+)/g,
     (_all, before: string, port: string) => before + portOf(Number(port)),
   )
   const steps: Step[] = []
@@ -103,6 +111,20 @@ export class CookbookBackEnd {
         break
       case 'echo':
         response.end(JSON.stringify({ method, body }))
+        break
+      case 'gzip':
+        response.setHeader('content-encoding', 'gzip')
+        response.end(gzipSync(hello))
+        break
+      case 'host':
+        response.end(`${request.headers.host}\n`)
+        break
+      case 'only':
+        response.writeHead(Number(value) === this.#port ? 200 : 503).end(hello)
+        break
+      case 'session':
+        response.setHeader('set-cookie', `session=${value}; Path=/`)
+        response.end(hello)
         break
       default:
         response.end(url.endsWith('/show-headers') ? shown(request) : hello)
