@@ -182,7 +182,7 @@ export async function build(objects: readonly GatewayObject[]): Promise<PathBenc
       throw new Error('no permits here')
     },
     stats: (key) => blocks.open(key),
-    data: () => ({ get: () => undefined, version: 0 }),
+    data: () => ({ get: () => undefined, entries: () => [], version: 0 }),
   }
   for (const { name, kind: kindName, ...fields } of objects) {
     const kind = kinds.objectKinds.get(kindName)

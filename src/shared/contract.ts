@@ -27,6 +27,8 @@ export const WORDS_PER_SLOT = 16
 export interface CustomDataView {
   /** JSON text; undefined where there is nothing. */
   get(key: string): string | undefined
+  /** All there is, in no order; for what looks items up by something else than their key. */
+  entries(): Iterable<readonly [key: string, json: string]>
   /** Changes with every change: what was made of the data may be kept as long as it stays. */
   readonly version: number
 }

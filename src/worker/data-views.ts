@@ -17,6 +17,10 @@ class View implements CustomDataView {
     return this.#shown.get(key)
   }
 
+  entries(): Iterable<readonly [key: string, json: string]> {
+    return this.#shown
+  }
+
   take({ part, isLast, puts, deletes }: DataPart): void {
     if (part === 'first') this.#coming = new Map()
     const into = part === 'change' ? this.#shown : this.#coming

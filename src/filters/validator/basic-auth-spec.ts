@@ -10,6 +10,9 @@ import {
   type SpecProblem,
   string,
 } from '../../spec/schema.js'
+import { prefixOf } from '../custom-data.js'
+
+const DEFAULT_PREFIX = 'credentials/'
 
 const ldap = object(
   {
@@ -43,8 +46,8 @@ export const basicAuth = checked(
         default: '/etc/apache2/.htpasswd',
       }),
       etcdPrefix: string({
-        doc: 'Kind of custom data, with a slash behind it, for ETCD: items have `key` (or `username`) and `password`.',
-        default: 'credentials/',
+        doc: 'Kind of custom data, with a slash behind it, for ETCD: items have `password`, and `username` or `key`, which is the name.',
+        default: DEFAULT_PREFIX,
       }),
       ldap,
     },
@@ -91,5 +94,5 @@ function isCertificate(text: string): boolean {
 /** Prefix of custom data in which users are looked up; null when they are not. */
 export function usersPrefix(spec: BasicAuthSpec | undefined): string | null {
   if (spec === undefined || spec.mode !== 'ETCD') return null
-  return spec.etcdPrefix.replace(/^\/+/, '')
+  return prefixOf(spec.etcdPrefix || DEFAULT_PREFIX)
 }

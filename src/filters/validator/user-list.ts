@@ -103,31 +103,65 @@ export function parseUsers(text: string): Map<string, string> {
   return users
 }
 
-/** Users as custom data of the cluster: an item for each, by name. */
+/** What an item says of a user. */
+interface StoredUser {
+  readonly item: string
+  readonly json: string
+  /** '' when it is nobody. */
+  readonly name: string
+  readonly password: string
+}
+
+/**
+ * Users as custom data of the cluster: an item for each, found by its `username`, or by its `key`,
+ * or by what it is kept under. Of two items with one name that with the lesser key counts.
+ */
 export class StoredUsers implements UserList {
   readonly #data: CustomDataView
   #version = -1
-  #seen = ''
+  #items: ReadonlyMap<string, StoredUser> = new Map()
+  #byName: ReadonlyMap<string, StoredUser> = new Map()
 
   constructor(data: CustomDataView) {
     this.#data = data
+    this.#follow()
   }
 
   passwordOf(user: string): string | null {
-    const json = this.#data.get(user)
-    if (json === undefined) return null
-    const { key = user, username = key, password } = parseJsonObject(Buffer.from(json)) ?? {}
-    if (username !== user || typeof password !== 'string' || password === '') return null
-    this.#seen = password
-    this.#version = this.#data.version
-    return password
+    if (this.#version !== this.#data.version) this.#follow()
+    return this.#byName.get(user)?.password ?? null
   }
 
   anyPassword(): string | null {
-    return this.#version === this.#data.version && this.#seen !== '' ? this.#seen : null
+    for (const { password } of this.#byName.values()) return password
+    return null
+  }
+
+  /** Reads what has changed: of ten thousand items mostly one. */
+  #follow(): void {
+    const items = new Map<string, StoredUser>()
+    const byName = new Map<string, StoredUser>()
+    for (const [item, json] of this.#data.entries()) {
+      const known = this.#items.get(item)
+      const user = known?.json === json ? known : readUser(item, json)
+      items.set(item, user)
+      const other = byName.get(user.name)
+      if (user.name !== '' && (other === undefined || item < other.item))
+        byName.set(user.name, user)
+    }
+    this.#items = items
+    this.#byName = byName
+    this.#version = this.#data.version
   }
 
   close(): void {
     // The data are the worker's.
   }
+}
+
+function readUser(item: string, json: string): StoredUser {
+  const { key = '', username = '', password = '' } = parseJsonObject(Buffer.from(json)) ?? {}
+  const isUser = [key, username, password].every((each) => typeof each === 'string')
+  if (!isUser || password === '') return { item, json, name: '', password: '' }
+  return { item, json, name: String(username || key || item), password: String(password) }
 }

@@ -190,6 +190,12 @@ it.each<[name: string, json: string, credentials: string, status: number]>([
   ['no key', '{"password":"one"}', 'ann:one', 200],
   ['a wrong password', '{"key":"ann","password":"one"}', 'ann:two', 401],
   ['another name', '{"key":"ann","username":"bob","password":"one"}', 'ann:one', 401],
+  ['the other name', '{"key":"ann","username":"bob","password":"one"}', 'bob:one', 200],
+  ['a key that is not the id', '{"key":"bob","password":"one"}', 'bob:one', 200],
+  ['an empty name beside the key', '{"key":"bob","username":"","password":"one"}', 'bob:one', 200],
+  ['the id beside a key', '{"key":"bob","password":"one"}', 'ann:one', 401],
+  ['a name that is no text', '{"username":7,"password":"one"}', '7:one', 401],
+  ['an empty password', '{"key":"ann","password":""}', 'ann:x', 401],
   ['no password', '{"key":"ann"}', 'ann:undefined', 401],
   ['a password that is no text', '{"key":"ann","password":1}', 'ann:1', 401],
   ['no JSON', 'password: one', 'ann:one', 401],
@@ -205,6 +211,44 @@ it.each<[name: string, json: string, credentials: string, status: number]>([
     'v2',
   ),
 )
+
+it('users of custom data are found by name, whatever their items are called', () =>
+  withPipeline(
+    STORED,
+    (harness) => {
+      const ask = (credentials: string): number =>
+        harness.start({ headers: [basic(credentials)] }).status
+      const set = (item: string, username: string, password: string): void =>
+        harness.setData('users/', item, JSON.stringify({ name: item, username, password }))
+      set('1', 'ann', 'one')
+      set('2', 'bob', 'two')
+      expect([ask('ann:one'), ask('bob:two'), ask('1:one')]).toEqual([200, 200, 401])
+      // Another name, another password, and a second item for one name: the lesser key counts.
+      set('2', 'cid', 'two')
+      expect([ask('bob:two'), ask('cid:two')]).toEqual([401, 200])
+      set('1', 'ann', 'changed')
+      expect([ask('ann:one'), ask('ann:changed')]).toEqual([401, 200])
+      set('0', 'ann', 'zero')
+      set('3', 'ann', 'three')
+      expect(['changed', 'zero', 'three'].map((each) => ask(`ann:${each}`))).toEqual([
+        401, 200, 401,
+      ])
+    },
+    'v2',
+  ))
+
+it('an empty etcdPrefix is the default, and none is all of custom data', () =>
+  withPipeline(
+    pipeline('basicAuth: {mode: ETCD, etcdPrefix: ""}'),
+    (harness) => {
+      const ask = (): number => harness.start({ headers: [basic('ann:one')] }).status
+      harness.setData('', 'other/ann', '{"key":"ann","password":"one"}')
+      expect(ask()).toBe(401)
+      harness.setData('credentials/', 'ann', '{"password":"one"}')
+      expect(ask()).toBe(200)
+    },
+    'v2',
+  ))
 
 const judged = async (
   judge: CredentialJudge['verify'],
