@@ -352,7 +352,11 @@ export class Links {
     const session = this.#byNodeId.get(message.to)?.slots[CHANNEL.RAFT]?.session ?? null
     if (session === null) return
     if (message.type === 'append' || message.type === 'propose') {
-      if (session.send({ type: 'raft', message }) === 'sent') return
+      if (session.send({ type: 'raft', message }) === 'sent') {
+        // Followers have the longest way to go: they begin before this node does.
+        session.flush()
+        return
+      }
       this.#time.after(0, () => this.#handler.onUnreachable(message.to))
       return
     }
@@ -651,25 +655,17 @@ export class Links {
   #onTraffic(session: Session, traffic: Traffic): void {
     const peer = session.peer as Peer
     if (traffic.type === 'raft') {
-      const problem = this.#speaksForItself(traffic.message, peer)
+      const problem = speaksForItself(traffic.message, session, peer)
       if (problem === null) this.#handler.onRaft(traffic.message, peer)
       else session.violation(problem)
     } else if (traffic.type === 'chunk') {
-      const problem = this.#speaksForItself(traffic.header.message, peer)
+      const problem = speaksForItself(traffic.header.message, session, peer)
       if (problem === null) this.#handler.onChunk(traffic.header, traffic.bytes, peer)
       else session.violation(problem)
     } else if (traffic.type === 'chunk-reply') this.#handler.onChunkReply(traffic.reply, peer)
     else if (traffic.type !== 'ping' && traffic.type !== 'pong') {
       this.#handler.onForward(traffic, peer)
     }
-  }
-
-  #speaksForItself(message: Message, peer: Peer): string | null {
-    const { nodeId } = this.#options.local()
-    if (message.from !== peer.nodeId) {
-      return `member "${peer.name}" (number ${peer.nodeId}) sent a message from ${message.from}`
-    }
-    return message.to === nodeId ? null : `a message for ${message.to} came to ${nodeId}`
   }
 
   #onDrained(session: Session): void {
@@ -782,6 +778,18 @@ export class Links {
     const key = counts.has(code) || counts.size < 64 ? code : 'other'
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
+}
+
+/**
+ * Null, or in whose name the peer wrote to whom. This node's number is the one it introduced itself
+ * with: whoever knew it by another number is disconnected when it changes.
+ */
+function speaksForItself(message: Message, session: Session, peer: Peer): string | null {
+  const nodeId = session.introduction?.nodeId ?? 0
+  if (message.from !== peer.nodeId) {
+    return `member "${peer.name}" (number ${peer.nodeId}) sent a message from ${message.from}`
+  }
+  return message.to === nodeId ? null : `a message for ${message.to} came to ${nodeId}`
 }
 
 function viewOf(membership: Membership): Membership {

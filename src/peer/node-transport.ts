@@ -221,14 +221,21 @@ class SocketConnection implements Connection {
       // All frames of one turn go out in one write.
       this.#corked = true
       socket.cork()
-      process.nextTick(() => {
-        this.#corked = false
-        socket.uncork()
-      })
+      process.nextTick(this.#uncork)
     }
     socket.write(bytes)
     this.#blocked ||= socket.writableLength > HIGH_WATER_BYTES
     return !this.#blocked
+  }
+
+  flush(): void {
+    this.#uncork()
+  }
+
+  readonly #uncork = (): void => {
+    if (!this.#corked) return
+    this.#corked = false
+    this.#socket.uncork()
   }
 
   close(): void {

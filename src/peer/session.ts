@@ -165,6 +165,11 @@ export class Session implements ConnectionHandler {
     return 'sent'
   }
 
+  /** What the connection took leaves now; see {@link Connection.flush}. */
+  flush(): void {
+    this.#connection?.flush?.()
+  }
+
   /** Is the peer alive? If it does not answer within `withinMs`, the session ends. */
   probe(withinMs: number): void {
     if (this.#over || this.#established === null) return

@@ -16,6 +16,8 @@ export interface Connection {
    * belong to the connection from now on.
    */
   send(bytes: Uint8Array): boolean
+  /** What was sent leaves now, not with the rest of this turn. Without it, nothing is held back. */
+  flush?(): void
   /** Sends what waits, for a moment, then closes. No handler is called after this. Idempotent. */
   close(): void
 }

@@ -113,7 +113,7 @@ export class LogService {
   #written(log: Log, seq: number): void {
     this.#reply({ type: 'durable', seq })
     this.#noteTimer ??= this.#options.timers.after(NOTE_DURABLE_MS, () => this.#note(log))
-    this.#scheduleIdle(0)
+    if (log.hasIdleWork) this.#scheduleIdle(0)
   }
 
   #handleSend(log: Log, request: LogRequest & { type: `send-${string}` }): void {

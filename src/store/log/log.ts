@@ -92,6 +92,8 @@ export class Log {
   #scratch: Buffer = Buffer.alloc(SCRATCH_BYTES)
   #scratchUsed = 0
   #reserveHeld = false
+  /** The reserve is on the disk. Known, not looked up: this is asked after every write. */
+  #reserveMade = false
 
   /**
    * Opens the log in the folder of `disk`, or makes one if the folder has none. Throws
@@ -233,7 +235,13 @@ export class Log {
     this.#reserveHeld = true
     this.#filler.abandon()
     if (this.#disk.list().includes(RESERVE_FILE)) this.#disk.remove(RESERVE_FILE)
+    this.#reserveMade = false
     this.#disk.syncDir()
+  }
+
+  /** Whether {@link idle} has something to do. */
+  get hasIdleWork(): boolean {
+    return this.#blank.length === 0 || !(this.#reserveHeld || this.#reserveMade)
   }
 
   /**
@@ -247,8 +255,8 @@ export class Log {
       if (this.#filler.step(segmentName(next), this.#segmentBytes)) this.#blank.push(next)
       return true
     }
-    if (this.#reserveHeld || this.#disk.list().includes(RESERVE_FILE)) return false
-    this.#filler.step(RESERVE_FILE, this.#reserveBytes)
+    if (!this.hasIdleWork) return false
+    this.#reserveMade = this.#filler.step(RESERVE_FILE, this.#reserveBytes)
     return true
   }
 
@@ -333,7 +341,10 @@ export class Log {
     for (const segment of [...recovery.leftover].reverse()) {
       this.#disk.remove(segmentName(segment))
     }
-    for (const name of this.#disk.list()) if (isFillFile(name)) this.#disk.remove(name)
+    for (const name of this.#disk.list()) {
+      if (isFillFile(name)) this.#disk.remove(name)
+      else if (name === RESERVE_FILE) this.#reserveMade = true
+    }
     this.#disk.syncDir()
     this.#blank = [...recovery.blank]
     this.#segments = recovery.segments

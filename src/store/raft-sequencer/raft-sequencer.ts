@@ -72,6 +72,7 @@ import {
   type RosterState,
 } from '../roster.js'
 import type { CommittedEntry, Sequencer, SequencerSink } from '../sequencer.js'
+import { CommitNews } from './commit-news.js'
 import { MembershipChanges } from './membership.js'
 import {
   decodeLeader,
@@ -159,6 +160,7 @@ export class RaftSequencer implements Sequencer {
   #sink!: SequencerSink
   #link!: LogLink
   #queue!: WriteQueue
+  #news!: CommitNews
   #out!: SnapshotsOut
   #in!: SnapshotIn
   #state: State = 'recovering'
@@ -247,7 +249,12 @@ export class RaftSequencer implements Sequencer {
       (reply) => this.#receive(reply),
       (reason) => this.#exited(reason),
     )
-    this.#queue = new WriteQueue(this.#link)
+    this.#queue = new WriteQueue(this.#link, () => this.#news.noteLater())
+    this.#news = new CommitNews({
+      time,
+      send: (message) => links.sendRaft(message),
+      note: () => this.#queue.noteCommit(),
+    })
     this.#out = new SnapshotsOut({
       log: this.#link,
       links,
@@ -604,7 +611,10 @@ export class RaftSequencer implements Sequencer {
       return
     }
     this.#finish(this.#queue.onDurable(seq))
-    this.#pump()
+    const follows = this.#soft.leader !== NONE && !this.#leads
+    // The leader waits for the answer, nobody for the rest.
+    if (follows && this.#state === 'running') this.#wake()
+    else this.#pump()
     if (this.#state === 'closing') this.#closeWhenIdle()
   }
 
@@ -681,7 +691,7 @@ export class RaftSequencer implements Sequencer {
   }
 
   #send(message: Message): void {
-    this.#options.links.sendRaft(message)
+    this.#news.send(message)
   }
 
   #onSoft(soft: SoftState): void {
@@ -703,6 +713,7 @@ export class RaftSequencer implements Sequencer {
 
   #onDeposed(): void {
     this.#tickets.deposed(this.#nowMs + OUTCOME_MS)
+    this.#news.deposed()
     this.#out.clear()
     this.#changes?.clear()
     this.#sink.onLeading(false)
@@ -802,6 +813,7 @@ export class RaftSequencer implements Sequencer {
     const result = raft.propose(command)
     if (result.ok) {
       this.#tickets.addOwn(result.index, result.term, ticket)
+      this.#news.proposed()
       // Alone there is nobody to gather for: while the log writes, the next ones gather anyway.
       if (this.#isAlone && this.#queue.isIdle) this.#pump()
       else this.#wake()
@@ -934,9 +946,11 @@ export class RaftSequencer implements Sequencer {
   #take(raft: Raft, { boot, items }: LeaderRequest & { ask: 'propose' }, peer: Peer): Uint8Array {
     const verdicts = items.map(([ticket, command]): Verdict => {
       const result = raft.propose(encodeForwarded({ nodeId: peer.nodeId, boot, ticket }, command))
-      if (result.ok) return 'accepted'
-      return result.reason === 'full' ? 'full' : 'later'
+      if (!result.ok) return result.reason === 'full' ? 'full' : 'later'
+      this.#news.await(peer.nodeId, result.index)
+      return 'accepted'
     })
+    this.#news.proposed()
     this.#wake()
     return encodeVerdicts(verdicts)
   }
@@ -1124,7 +1138,11 @@ export class RaftSequencer implements Sequencer {
   /** What was given to the log is answered first. */
   #closeWhenIdle(): void {
     if (this.#logIsGone) this.#stopped()
-    else if (this.#raft === null || this.#queue.isIdle) this.#link.tell({ type: 'stop' })
+    else if (this.#raft === null || this.#queue.isIdle) {
+      this.#news.close()
+      this.#queue.noteCommit()
+      this.#link.tell({ type: 'stop' })
+    }
   }
 
   #exited(reason: string): void {
@@ -1148,6 +1166,7 @@ export class RaftSequencer implements Sequencer {
         // Only what never needed the disk.
         for (const message of ready.messages) this.#send(message)
       }
+      this.#news.flush()
     }
     this.#soft = { ...this.#soft, role: 'follower', leader: NONE }
     this.#changes?.clear()
@@ -1195,6 +1214,7 @@ export class RaftSequencer implements Sequencer {
     this.#campaign?.cancel()
     this.#ticks = null
     this.#campaign = null
+    this.#news.close()
   }
 
   // ---- what there is ---------------------------------------------------------------------------

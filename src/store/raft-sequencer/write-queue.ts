@@ -15,11 +15,16 @@ export class WriteQueue {
   #waiting: AppendTask[] = []
   #writing: readonly AppendTask[] = []
   #seq = 0
+  /** Committed, and the disk was not told; 0: it was. */
+  #commitDue = 0
+  readonly #noteLater: () => void
   /** Entries up to here were given to the log. */
   handedIndex = 0
 
-  constructor(link: LogLink) {
+  /** `noteLater`: {@link noteCommit} is wanted, unless a write comes first. */
+  constructor(link: LogLink, noteLater: () => void) {
     this.#link = link
+    this.#noteLater = noteLater
   }
 
   get isIdle(): boolean {
@@ -41,15 +46,23 @@ export class WriteQueue {
     return [...done, ...this.#next()]
   }
 
+  /** Tells the disk how far entries are committed, if that is news. */
+  noteCommit(): void {
+    if (this.#commitDue === 0) return
+    this.#link.tell({ type: 'note-commit', index: this.#commitDue })
+    this.#commitDue = 0
+  }
+
   #next(): readonly AppendTask[] {
     const settled: AppendTask[] = []
     while (this.#waiting[0]?.sync === false) {
       const task = this.#waiting.shift() as AppendTask
-      if (task.commit !== null) this.#link.tell({ type: 'note-commit', index: task.commit })
+      if (task.commit !== null) this.#commitDue = task.commit
       settled.push(task)
     }
     const first = this.#waiting[0]
     if (first !== undefined) this.#write(first)
+    else if (this.#commitDue > 0) this.#noteLater()
     return settled
   }
 
@@ -68,7 +81,9 @@ export class WriteQueue {
     this.#seq += 1
     const { ballot, snapshot } = first
     const entries = tasks.flatMap((task) => task.entries)
-    const commits = tasks.flatMap(({ commit }) => (commit === null ? [] : [commit]))
+    let commit = snapshot === null && this.#commitDue > 0 ? this.#commitDue : null
+    for (const task of tasks) commit = task.commit ?? commit
+    this.#commitDue = 0
     this.handedIndex = entries.at(-1)?.index ?? snapshot?.index ?? this.handedIndex
     this.#link.tell({
       type: 'write',
@@ -76,7 +91,7 @@ export class WriteQueue {
       hardState: ballot === null ? null : { term: ballot.term, vote: voteText(ballot.vote) },
       install: snapshot === null ? null : { index: snapshot.index, term: snapshot.term },
       entries: packEntries(entries.map(toLogEntry)),
-      commit: commits.at(-1) ?? null,
+      commit,
     })
   }
 }
