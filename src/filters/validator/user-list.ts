@@ -1,4 +1,4 @@
-import { readFileSync, type Stats, statSync, unwatchFile, watchFile } from 'node:fs'
+import { readFileSync, type Stats, stat, statSync } from 'node:fs'
 import type { Clock } from '../../lib/clock.js'
 import { parseJsonObject } from '../../lib/json-object.js'
 import type { CustomDataView } from '../../shared/contract.js'
@@ -53,15 +53,22 @@ const LOOK_MS = 2_000
 export class UserFile implements UserList {
   readonly #path: string
   readonly #log: Logger
-  readonly #listener: (now: Stats, before: Stats) => void
+  readonly #looking: NodeJS.Timeout
   #users: ReadonlyMap<string, string> = new Map()
+  /** What was read last, as the file system tells it from others. */
+  #read = ''
 
   constructor(path: string, log: Logger, lookMs = LOOK_MS) {
     this.#path = path
     this.#log = log
     this.#load()
-    this.#listener = () => this.#load()
-    watchFile(path, { interval: lookMs, persistent: false }, this.#listener)
+    // `watchFile` compares with what it finds some time after its call: a change before is not seen.
+    this.#looking = setInterval(() => {
+      stat(path, (_error, stats) => {
+        if (versionOf(stats) !== this.#read) this.#load()
+      })
+    }, lookMs)
+    this.#looking.unref()
   }
 
   passwordOf(user: string): string | null {
@@ -74,14 +81,16 @@ export class UserFile implements UserList {
   }
 
   close(): void {
-    unwatchFile(this.#path, this.#listener)
+    clearInterval(this.#looking)
   }
 
   /** While it cannot be read, those whom it had last are let in. */
   #load(): void {
+    this.#read = ''
     try {
-      const { size } = statSync(this.#path)
-      if (size > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`)
+      const stats = statSync(this.#path)
+      this.#read = versionOf(stats)
+      if (stats.size > FILE_BYTES_MAX) throw new Error(`larger than ${FILE_BYTES_MAX} bytes`)
       this.#users = parseUsers(readFileSync(this.#path, 'utf8'))
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown.message : String(thrown)
@@ -89,6 +98,10 @@ export class UserFile implements UserList {
     }
   }
 }
+
+/** '' for no file. */
+const versionOf = (stats: Stats | undefined): string =>
+  stats === undefined ? '' : `${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs}`
 
 /** Empty lines and those that begin with `#` say nothing; of two of one name the first counts. */
 export function parseUsers(text: string): Map<string, string> {

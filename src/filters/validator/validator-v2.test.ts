@@ -9,6 +9,7 @@ import { Harness, problemsOf, withPipeline } from '../harness.fixture.js'
 import { BasicAuthCheck, type CredentialJudge } from './basic-auth.js'
 import { escapeDn } from './ldap.js'
 import { FakeDirectory } from './ldap-server.fixture.js'
+import { SERVER_CERT, SERVER_KEY } from './ldap-tls.fixture.js'
 import { ListedUsers, parseUsers, UserFile } from './user-list.js'
 
 const basic = (credentials: string): [string, string] => [
@@ -130,6 +131,7 @@ it('a file that changes is read again; one that is gone leaves its users', async
   const log = new MemoryLogger()
   const file = new UserFile(path, log, 20)
   expect([file.passwordOf('ann'), file.passwordOf('bob')]).toEqual(['one', null])
+  // At once: a change between reading and the first look counts too.
   writeFileSync(path, 'bob:two, and longer')
   await until('the change to be seen', () => file.passwordOf('bob') !== null)
   expect(file.passwordOf('ann')).toBeNull()
@@ -330,6 +332,22 @@ it('a password never goes where TLS was asked for and refused', () =>
     expect((await harness.ask({ headers: [basic('ann:one')] })).status).toBe(503)
     expect([directory.tlsAsked, directory.tried]).toEqual([1, []])
   }))
+
+it('a directory whose certificate nobody knows is 503', async () => {
+  const directory = await FakeDirectory.start(
+    {},
+    { cert: SERVER_CERT, key: SERVER_KEY, fromStart: true },
+  )
+  const ldap = `{host: 127.0.0.1, port: ${directory.port}, baseDN: dc=test, uid: cn, useSSL: true}`
+  await withPipeline(
+    pipeline(`basicAuth: {mode: LDAP, ldap: ${ldap}}`),
+    async (harness) => {
+      expect((await harness.ask({ headers: [basic('ann:one')] })).status).toBe(503)
+    },
+    'v2',
+  )
+  await directory.stop()
+})
 
 it('a directory that is not there is 503', async () => {
   const gone = await FakeDirectory.start({})
