@@ -155,6 +155,8 @@ export class Exchange {
   startedMs = 0
   /** The route taken, as configured; for the statistics. */
   pattern = ''
+  /** Where the server counts it, the server's own; 0: as one without a route. */
+  place = 0
   /** Bytes of body received and sent; for the statistics. */
   bodyBytesIn = 0
   bodyBytesOut = 0
@@ -188,6 +190,7 @@ export class Exchange {
     this.holder = null
     this.startedMs = 0
     this.pattern = ''
+    this.place = 0
     this.bodyBytesIn = 0
     this.bodyBytesOut = 0
     this.looping = false

@@ -270,3 +270,38 @@ it('a text that would overflow the stack of the native engine is matched all the
   expect(regexp.test(`${text}!`)).toBe(false)
   expect(compileRegexp('^(/a)bc').replaceAll(text, '$1').length).toBe(text.length - 2)
 })
+
+it('behind its literal beginning a pattern means what it means as a whole', () => {
+  const prng = new Prng(0x7a11)
+  const ends = [
+    '',
+    '$',
+    '[0-9]+$',
+    '(a|b)',
+    '(?:a|bc)*$',
+    'b?a',
+    '.',
+    'é+$',
+    '(x)y{2}',
+    'a*?b',
+    '\\.',
+  ]
+  for (let round = 0; round < 2_000; round++) {
+    const source = `${prng.pick(['^', '^', '^(?:/q)', ''])}${prng.pick(['/a', '/é', '/', ''])}${prng.pick(ends)}`
+    const regexp = compileRegexp(source)
+    const rest = Array.from({ length: prng.below(5) }, () => prng.pick([...'ab/é1.xyc']))
+    const text = `${regexp.literalPrefix ?? ''}${rest.join('')}`
+    expect(regexp.testBehindPrefix(text), `${source} on ${text}`).toBe(regexp.test(text))
+  }
+})
+
+it('patterns with the same end do not disturb each other', () => {
+  const [a, b] = [compileRegexp('^/a/[0-9]+$'), compileRegexp('^/bcd/[0-9]+$')]
+  for (let i = 0; i < 3; i++) {
+    expect(
+      [a, b].map((each, at) => each.testBehindPrefix(['/a/1', '/bcd/1'][at] as string)),
+    ).toEqual([true, true])
+    expect(a.testBehindPrefix('/a/x')).toBe(false)
+    expect(b.testBehindPrefix('/bcd/')).toBe(false)
+  }
+})

@@ -2,7 +2,13 @@ import { RE2JS, RE2JSException, RE2JSSyntaxException } from 're2js'
 import { isLinearByBacktracking } from './backtracking.js'
 import { GoTemplate, type MatchGroups } from './go-template.js'
 import { estimateSize } from './regexp-size.js'
-import { literalStart, parseSimple, toJavaScript } from './simple-regexp.js'
+import {
+  literalStart,
+  parseSimple,
+  type SimplePattern,
+  splitAtLiteral,
+  toJavaScript,
+} from './simple-regexp.js'
 
 /**
  * A regular expression of RE2's syntax and meaning, whose matching takes time linear in the text.
@@ -16,6 +22,8 @@ export interface LinearRegexp {
   readonly isNative: boolean
   /** True when the pattern is found anywhere in `text`. */
   test(text: string): boolean
+  /** The same, where `text` is known to begin with `literalPrefix`. */
+  testBehindPrefix(text: string): boolean
   /**
    * Replaces every match by the expansion of `goTemplate` (see {@link GoTemplate}), with the rules
    * of Go's `ReplaceAllString`. Each single match is linear; without `isNative` and `^` many
@@ -32,6 +40,15 @@ export interface RegexpMatch {
   /** The whole match, then its groups; '' for one that took no part. */
   readonly groups: readonly string[]
 }
+
+/**
+ * What stands behind the literal beginnings of patterns, by source. Thousands of routes differ in
+ * their beginnings and share a few ends, such as `[0-9]+$`: then the code for those is in the caches,
+ * while that of one pattern of thousands, of kilobytes, never is.
+ */
+const sharedRests = new Map<string, RegExp>()
+/** Forgotten when it is full: those in use are held by their patterns. */
+const SHARED_RESTS_MAX = 1_000
 
 /** Instructions; compiling takes some 5 µs for each, matching as much for many texts. */
 const SIZE_MAX = 10_000
@@ -58,10 +75,18 @@ export function compileRegexp(source: string): LinearRegexp {
   const simple = parseSimple(source)
   if (simple === null) return new Compiled(source, null, prefixOfAny(source))
   const prefix = simple.fromStart ? literalStart(simple.body) : ''
-  const native = isLinearByBacktracking(simple)
-    ? new NativeEngine(toJavaScript(simple), simple.groupNames)
-    : null
+  const native = isLinearByBacktracking(simple) ? new NativeEngine(simple) : null
   return new Compiled(source, native, prefix === '' ? null : prefix)
+}
+
+function sharedRest(source: string): RegExp {
+  let rest = sharedRests.get(source)
+  if (rest === undefined) {
+    if (sharedRests.size === SHARED_RESTS_MAX) sharedRests.clear()
+    rest = new RegExp(source, 'uy')
+    sharedRests.set(source, rest)
+  }
+  return rest
 }
 
 /** The literal text behind `^` in a pattern that {@link parseSimple} does not know. */
@@ -74,16 +99,32 @@ function prefixOfAny(source: string): string | null {
   return certain === '' ? null : certain
 }
 
+const NO_LITERAL = { text: '', rest: '' }
+
 /** For a pattern proven to be linear by backtracking. */
 class NativeEngine {
+  /** What stands behind a literal beginning of so many units; null when there is no such beginning. */
+  readonly #rest: RegExp | null
+  readonly #literalLength: number
   readonly tester: RegExp
   readonly #finder: RegExp
   readonly groupNames: readonly (string | null)[]
 
-  constructor(source: string, groupNames: readonly (string | null)[]) {
+  constructor(pattern: SimplePattern) {
+    const source = toJavaScript(pattern)
+    const { text, rest } = pattern.fromStart ? splitAtLiteral(pattern) : NO_LITERAL
+    this.#rest = text === '' ? null : sharedRest(rest)
+    this.#literalLength = text.length
     this.tester = new RegExp(source, 'u')
     this.#finder = new RegExp(source, 'gu')
-    this.groupNames = groupNames
+    this.groupNames = pattern.groupNames
+  }
+
+  testBehindLiteral(text: string): boolean {
+    const rest = this.#rest
+    if (rest === null) return this.tester.test(text)
+    rest.lastIndex = this.#literalLength
+    return rest.test(text)
   }
 
   find(text: string, from: number): RegExpExecArray | null {
@@ -116,6 +157,13 @@ class Compiled implements LinearRegexp {
     const native = this.#native
     if (native !== null && text.length <= NATIVE_TEXT_LENGTH_MAX) return native.tester.test(text)
     return this.#general().test(text)
+  }
+
+  testBehindPrefix(text: string): boolean {
+    const native = this.#native
+    return native !== null && text.length <= NATIVE_TEXT_LENGTH_MAX
+      ? native.testBehindLiteral(text)
+      : this.#general().test(text)
   }
 
   #general(): RE2JS {

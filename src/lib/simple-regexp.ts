@@ -301,6 +301,23 @@ function emitChar(code: number): string {
   return /^[0-9A-Za-z]$/.test(char) ? char : `\\u{${code.toString(16)}}`
 }
 
+/**
+ * A pattern that is `fromStart` in two: the text it begins with, as far as that is plain text, and
+ * what must stand right behind it, in JavaScript's notation for the `u` and `y` flags.
+ */
+export function splitAtLiteral({ body, toEnd }: SimplePattern): { text: string; rest: string } {
+  const parts = body.type === 'seq' ? body.parts : [body]
+  let count = 0
+  let text = ''
+  for (const part of parts) {
+    if (part.type !== 'set' || part.set.length !== 2 || part.set[0] !== part.set[1]) break
+    text += String.fromCodePoint(part.set[0] as number)
+    count += 1
+  }
+  const rest = emit({ type: 'seq', parts: parts.slice(count) })
+  return { text, rest: `${rest}${toEnd ? '$' : ''}` }
+}
+
 /** The literal text that every match begins with; '' when there is none. */
 export function literalStart(node: Node): string {
   let text = ''

@@ -83,3 +83,16 @@ it('finds each of very many siblings, and none that is not there', () => {
   expect(index.next('/', -1)).toBe(NO_ENTRY)
   expect(index.next('/\u0001xx', -1)).toBe(NO_ENTRY)
 })
+
+it('labels of any length are found, and told apart at their ends', () => {
+  const index = new PathIndex()
+  const long = '/'.repeat(100_000)
+  index.addExact(`${long}a`, 0)
+  index.addPrefix(`${long}b`, 1)
+  index.addPrefix(long.slice(0, 50_000), 2)
+  for (const _ of index.freeze());
+  expect(all(index, `${long}a`)).toEqual([0, 2])
+  expect(all(index, `${long}bc`)).toEqual([1, 2])
+  expect(all(index, `${long}ab`)).toEqual([2])
+  expect(all(index, long.slice(0, 40_000))).toEqual([])
+})

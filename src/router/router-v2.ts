@@ -34,17 +34,24 @@ const METHODS: ReadonlySet<string> = new Set([
 
 const NO_VALUES: readonly string[] = []
 
-/** Where a request goes, and how its path is rewritten. */
+interface RewriteV2 {
+  readonly target: string
+  readonly spec: PathSpecV2
+  readonly regexp: LinearRegexp | null
+  /** Of a RadixTree's rewriteTarget. */
+  readonly targetParts: readonly (string | number)[] | null
+}
+
+/** Where a request goes, and how its path is rewritten. As small as a `Route`. */
 export class RouteV2<T> {
   readonly target: T
   /** The path condition as written, for statistics; '' where there is none. */
   readonly pattern: string
+  /** As that of a `Route`. */
+  place = -1
+  readonly #rewrite: RewriteV2 | null
   /** Names of the path's parameters; only of the RadixTree. */
   readonly names: readonly string[]
-  readonly #spec: PathSpecV2
-  readonly #regexp: LinearRegexp | null
-  /** Of a RadixTree's rewriteTarget. */
-  readonly #targetParts: readonly (string | number)[] | null
 
   constructor(
     target: T,
@@ -56,28 +63,31 @@ export class RouteV2<T> {
     this.target = target
     this.pattern = spec.path || spec.pathPrefix || spec.pathRegexp || ''
     this.names = names
-    this.#spec = spec
-    this.#regexp = regexp
-    this.#targetParts = targetParts
+    const text = spec.rewriteTarget ?? ''
+    this.#rewrite = text === '' ? null : { target: text, spec, regexp, targetParts }
   }
 
   /** The path (decoded) that the back end's pipeline sees; `values` of the parameters in order. */
   rewritePath(path: string, values: readonly string[]): string {
-    const { rewriteTarget = '', path: exact, pathPrefix } = this.#spec
-    if (rewriteTarget === '') return path
-    if (this.#targetParts !== null) {
-      let text = ''
-      for (const part of this.#targetParts) {
-        text += typeof part === 'string' ? part : (values[part] ?? '')
-      }
-      return text
-    }
-    if (exact && exact === path) return rewriteTarget
-    if (pathPrefix && path.startsWith(pathPrefix)) {
-      return rewriteTarget + path.slice(pathPrefix.length)
-    }
-    return this.#regexp === null ? path : this.#regexp.replaceAll(path, rewriteTarget)
+    return this.#rewrite === null ? path : rewritten(this.#rewrite, path, values)
   }
+}
+
+function rewritten(rewrite: RewriteV2, path: string, values: readonly string[]): string {
+  const { target, spec, regexp, targetParts } = rewrite
+  const { path: exact, pathPrefix } = spec
+  if (targetParts !== null) {
+    let text = ''
+    for (const part of targetParts) {
+      text += typeof part === 'string' ? part : (values[part] ?? '')
+    }
+    return text
+  }
+  if (exact && exact === path) return target
+  if (pathPrefix && path.startsWith(pathPrefix)) {
+    return target + path.slice(pathPrefix.length)
+  }
+  return regexp === null ? path : regexp.replaceAll(path, target)
 }
 
 /** A path of a rule with its conditions, or the beginning of a rule. */
@@ -99,6 +109,9 @@ interface Entry<T> {
   readonly path: number
 }
 
+const isPlain = ({ isConditional, methods, ipFilter }: Entry<unknown>): boolean =>
+  !isConditional && methods === null && ipFilter === null
+
 interface Remembered<T> {
   readonly outcome: RouteV2<T> | RefusalV2
   readonly values: readonly string[]
@@ -112,6 +125,8 @@ interface Remembered<T> {
  */
 export class RouterV2<T> {
   readonly #hosts: HostIndex
+  /** By order: the route of an entry without conditions beside its path; null for the others. */
+  readonly #plain: readonly (RouteV2<T> | null)[]
   readonly #entries: readonly Entry<T>[]
   readonly #all: AllPaths<T>
   readonly #ipFilter: IpFilterV2 | null
@@ -136,6 +151,7 @@ export class RouterV2<T> {
     spec: RouterSpecV2,
   ) {
     this.#hosts = hosts
+    this.#plain = entries.map((entry) => (isPlain(entry) ? entry.route : null))
     this.#entries = entries
     this.#all = all
     this.#ipFilter = ipFilterV2(spec.ipFilter)
@@ -172,6 +188,8 @@ export class RouterV2<T> {
     const { path, host } = input.request
     const groups = this.#hosts.find(host)
     for (let order = nextOf(groups, path, -1); order !== NO_ENTRY; ) {
+      const plain = this.#plain[order] as RouteV2<T> | null
+      if (plain !== null) return plain
       const entry = this.#entries[order] as Entry<T>
       if (entry.route !== null) {
         if (this.#fits(entry, input)) return entry.route

@@ -19,7 +19,6 @@ import { ownName, ownPipelines } from './own-pipelines-spec.js'
 import { ServerBase } from './server-base.js'
 import type { SpecV2 } from './server-spec-v2.js'
 
-const NO_ROUTE = ''
 const BODY_BYTES_MAX = 4 * 1024 * 1024
 
 type RuleSpec = SpecV2['rules'][number]
@@ -74,11 +73,10 @@ class HttpServerV2 extends ServerBase {
     if (this.env.accessLine !== null) void ex.realIp
     const route = this.#router.route(ex)
     if (typeof route === 'number') {
-      ex.pattern = NO_ROUTE
       this.answer(ex, route)
       return
     }
-    ex.pattern = route.pattern
+    this.count(ex, route)
     const pipeline = this.#lead(ex, route)
     if (typeof pipeline === 'number') this.answer(ex, pipeline)
     else pipeline.start(ex)
@@ -165,6 +163,8 @@ const module: ObjectModule<SpecV2> = {
         )
         yield
       }
+      // Of thousands of paths most lead to the same few targets, which are then in the caches.
+      const targets = new Map<string, Target>()
       const router = yield* buildRouterV2<Target>(spec, (_path, rule, index) => {
         const path = (spec.rules[rule] as RuleSpec).paths[index] as RuleSpec['paths'][number]
         const { backend, setHeaders, clientMaxBodySize } = path
@@ -175,11 +175,13 @@ const module: ObjectModule<SpecV2> = {
           slot = new PipelineSlot(name)
           slot.current = own.get(name)?.pipeline ?? null
         }
-        return {
-          slot,
-          setHeaders: Object.keys(setHeaders).length === 0 ? null : new HeaderSetter(setHeaders),
-          bodyBytesMax: clientMaxBodySize || spec.clientMaxBodySize || BODY_BYTES_MAX,
-        }
+        const bodyBytesMax = clientMaxBodySize || spec.clientMaxBodySize || BODY_BYTES_MAX
+        const set = Object.keys(setHeaders).length === 0 ? null : new HeaderSetter(setHeaders)
+        if (backend === '' || set !== null) return { slot, setHeaders: set, bodyBytesMax }
+        const key = `${bodyBytesMax}\n${backend}`
+        const target = targets.get(key) ?? { slot, setHeaders: null, bodyBytesMax }
+        targets.set(key, target)
+        return target
       })
       const base = previous instanceof ServerBase ? previous : null
       return new HttpServerV2(spec, meta, router, own, base, env)

@@ -8,8 +8,6 @@ import { exchangeOf, explanationOf } from './explain.js'
 import type { SpecV1 } from './kind.js'
 import { ServerBase } from './server-base.js'
 
-const NO_ROUTE = ''
-
 /** One generation of an HTTPServer of v1 in one worker. */
 class HttpServer extends ServerBase {
   readonly #router: Router<PipelineSlot>
@@ -33,11 +31,10 @@ class HttpServer extends ServerBase {
     if (this.env.accessLog !== null) void ex.realIp
     const route = this.#router.route(ex)
     if (typeof route === 'number') {
-      ex.pattern = NO_ROUTE
       this.answer(ex, route)
       return
     }
-    ex.pattern = route.pattern
+    this.count(ex, route)
     const pipeline = this.#lead(ex, route)
     if (pipeline === null) this.answer(ex, 503)
     else pipeline.start(ex)

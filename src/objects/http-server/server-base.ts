@@ -6,7 +6,7 @@ import type { ObjectMeta, RuntimeObject, WorkerEnv } from '../contract.js'
 import type { SocketKey } from '../sockets.js'
 import { type TlsSpec, tlsIdentityOf } from './certificates.js'
 import { connectionsKey, placesKey, statsKey } from './keys.js'
-import { TopPaths } from './top-paths.js'
+import { type Counted, TopPaths } from './top-paths.js'
 
 interface ServerSpec extends TlsSpec {
   readonly port: number
@@ -57,6 +57,12 @@ export abstract class ServerBase implements RuntimeObject, TrafficHandler {
     return this.#tls !== null
   }
 
+  /** Notes for the statistics what `ex` is counted by; else it is one that found no route. */
+  protected count(ex: Exchange, by: Counted): void {
+    ex.pattern = by.pattern
+    ex.place = this.topPaths.placeOf(by)
+  }
+
   protected answer(ex: Exchange, status: number): void {
     ex.response.status = status
     ex.state = RESPONDING
@@ -69,7 +75,7 @@ export abstract class ServerBase implements RuntimeObject, TrafficHandler {
     const status = ex.isAborted ? 499 : response.status
     const bytesIn = request.headBytes + ex.bodyBytesIn
     this.#stats.record(status, durationMs, bytesIn, ex.bodyBytesOut)
-    this.topPaths.record(ex.pattern, status, durationMs, bytesIn, ex.bodyBytesOut)
+    this.topPaths.record(ex.place, status, durationMs, bytesIn, ex.bodyBytesOut)
     this.log(ex, status, durationMs)
   }
 

@@ -1,8 +1,9 @@
 import type { TopPath } from '../../protocol/worker.js'
 
-/** Patterns counted at most; the rest share one entry, so that a scan cannot grow memory. */
+/** Patterns counted at most, beside none at all; the rest share one entry, so that a scan cannot grow memory. */
 const PATTERNS_MAX = 1_000
 const OTHERS = '*'
+const NO_PATTERN = ''
 
 // Cells of a counter. Numbers side by side, as those of an object lie in pieces of memory of their
 // own, and with thousands of routes in turn none of that is in a cache.
@@ -17,6 +18,13 @@ const CELLS = 8
 
 const COUNTERS_FIRST = 16
 
+/** What requests are counted by. */
+export interface Counted {
+  readonly pattern: string
+  /** Where its counters are, in the one {@link TopPaths} that it is counted in; -1: not looked up. */
+  place: number
+}
+
 /**
  * Requests of one server in one worker, by the pattern of the route they took: bounded by the
  * configuration, unlike the paths that clients ask for.
@@ -25,32 +33,40 @@ export class TopPaths {
   /** Where the cells of a pattern begin. */
   readonly #places = new Map<string, number>()
   #cells = new Float64Array(COUNTERS_FIRST * CELLS)
-  /** The last one counted: most requests follow one of their kind. */
-  #lastPattern: string | null = null
-  #lastPlace = 0
+
+  constructor() {
+    // An exchange has place 0 until it is counted by something else.
+    this.#add(NO_PATTERN)
+  }
+
+  /** For {@link record}, when a request finds its route: the rest is done without the route. */
+  placeOf(counted: Counted): number {
+    if (counted.place < 0) counted.place = this.#find(counted.pattern)
+    return counted.place
+  }
 
   record(
-    pattern: string,
+    place: number,
     status: number,
     durationMs: number,
     bytesIn: number,
     bytesOut: number,
   ): void {
-    const at = pattern === this.#lastPattern ? this.#lastPlace : this.#placeOf(pattern)
     const cells = this.#cells
-    cells[at + COUNT] = (cells[at + COUNT] as number) + 1
-    if (status >= 400) cells[at + ERRORS] = (cells[at + ERRORS] as number) + 1
-    cells[at + TOTAL_MS] = (cells[at + TOTAL_MS] as number) + durationMs
-    if (durationMs < (cells[at + MIN_MS] as number)) cells[at + MIN_MS] = durationMs
-    if (durationMs > (cells[at + MAX_MS] as number)) cells[at + MAX_MS] = durationMs
-    cells[at + BYTES_IN] = (cells[at + BYTES_IN] as number) + bytesIn
-    cells[at + BYTES_OUT] = (cells[at + BYTES_OUT] as number) + bytesOut
+    cells[place + COUNT] = (cells[place + COUNT] as number) + 1
+    if (status >= 400) cells[place + ERRORS] = (cells[place + ERRORS] as number) + 1
+    cells[place + TOTAL_MS] = (cells[place + TOTAL_MS] as number) + durationMs
+    if (durationMs < (cells[place + MIN_MS] as number)) cells[place + MIN_MS] = durationMs
+    if (durationMs > (cells[place + MAX_MS] as number)) cells[place + MAX_MS] = durationMs
+    cells[place + BYTES_IN] = (cells[place + BYTES_IN] as number) + bytesIn
+    cells[place + BYTES_OUT] = (cells[place + BYTES_OUT] as number) + bytesOut
   }
 
   /** The `limit` most-asked patterns, most asked first. */
   top(limit: number): TopPath[] {
     return [...this.#places]
       .map(([path, at]) => this.#read(path, at))
+      .filter(({ count }) => count > 0)
       .sort((a, b) => b.count - a.count)
       .slice(0, limit)
   }
@@ -69,16 +85,9 @@ export class TopPaths {
     }
   }
 
-  #placeOf(pattern: string): number {
-    let place = this.#places.get(pattern)
-    if (place === undefined) {
-      const isKnown = this.#places.size < PATTERNS_MAX
-      const key = isKnown ? pattern : OTHERS
-      place = this.#places.get(key) ?? this.#add(key)
-    }
-    this.#lastPattern = pattern
-    this.#lastPlace = place
-    return place
+  #find(pattern: string): number {
+    const key = this.#places.has(pattern) || this.#places.size <= PATTERNS_MAX ? pattern : OTHERS
+    return this.#places.get(key) ?? this.#add(key)
   }
 
   #add(key: string): number {
