@@ -33,5 +33,42 @@ function compile(schema: unknown): z.ZodType {
     throw new Error('expected a JSON Schema: a mapping')
   }
   const { fromJSONSchema } = zod()
-  return fromJSONSchema(schema as Parameters<typeof fromJSONSchema>[0])
+  // Items are objects, whether the schema says so or not.
+  const whole = { type: 'object', ...spelledOut(schema as Json) }
+  return fromJSONSchema(whole as Parameters<typeof fromJSONSchema>[0])
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Keywords whose value is a schema, a list of schemas, or a mapping with schemas in it. */
+const OF_ONE = ['items', 'additionalProperties', 'not', 'propertyNames', 'contains']
+const OF_LIST = ['allOf', 'anyOf', 'oneOf', 'prefixItems']
+const OF_MAP = ['properties', 'patternProperties', '$defs', 'definitions']
+
+/** zod looks at `required` only for what is under `properties`: there it is put. */
+function spelledOut(schema: Json): Json {
+  const spelled: Record<string, unknown> = { ...schema }
+  for (const key of OF_ONE) if (isMapping(schema[key])) spelled[key] = spelledOut(schema[key])
+  for (const key of OF_LIST) {
+    const list = schema[key]
+    if (Array.isArray(list))
+      spelled[key] = list.map((each) => (isMapping(each) ? spelledOut(each) : each))
+  }
+  for (const key of OF_MAP) {
+    const map = schema[key]
+    if (!isMapping(map)) continue
+    const entries = Object.entries(map)
+    spelled[key] = Object.fromEntries(
+      entries.map(([name, each]) => [name, isMapping(each) ? spelledOut(each) : each]),
+    )
+  }
+  const { required, properties } = spelled
+  if (!Array.isArray(required)) return spelled
+  const unnamed = required.map((name): [string, Json] => [String(name), {}])
+  const named = isMapping(properties) ? properties : {}
+  return { ...spelled, properties: { ...Object.fromEntries(unnamed), ...named } }
+}
+
+function isMapping(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
