@@ -16,6 +16,7 @@ import { bootstrap } from './bootstrap.js'
 import { ClusterService, initialText } from './cluster-service.js'
 import { PeerClusterView } from './cluster-view.js'
 import { Founder } from './founder.js'
+import { LeaderWrites } from './leader-writes.js'
 import { isMarked, logIsGone, mark } from './member-mark.js'
 import { MembershipKeeper } from './membership-keeper.js'
 import { PeerNetwork } from './peer-network.js'
@@ -48,6 +49,7 @@ export interface ClusterNodeOptions {
 export class ClusterNode {
   readonly view: PeerClusterView
   readonly replica: Replica
+  readonly writes: LeaderWrites
   readonly #options: ClusterNodeOptions
   readonly #disk: NodeDisk
   readonly #identity: NodeIdentity
@@ -111,6 +113,11 @@ export class ClusterNode {
       },
     })
     made = this.replica
+    this.writes = new LeaderWrites({
+      rpc,
+      incarnation,
+      consensus: () => this.replica.consensus(),
+    })
     this.view = new PeerClusterView({
       time,
       log: log.child('cluster'),

@@ -2,6 +2,7 @@ import type { Reply } from '../actor/actor.js'
 import { type ErrorCode, GatewayError } from '../lib/errors.js'
 import { type ConfigVersion, isNewer } from '../protocol/version.js'
 import {
+  type Done,
   type GetResult,
   type Outcome,
   type Store,
@@ -21,6 +22,11 @@ export interface PendingWrite {
   readonly deadlineMs: number
   /** Whose workers have to run it before it is answered. */
   readonly wait: 'node' | 'cluster'
+  /**
+   * Of a write that another member asks for, which waits for the commit alone, and looks for it by
+   * itself: why it must not be begun here any more, or null.
+   */
+  readonly guest?: { problem(): GatewayError | null }
 }
 
 /** A write that is durable, or was so before. */
@@ -31,6 +37,23 @@ export interface Written {
   readonly changed: boolean
 }
 
+/** What a write came to at the member that leads. */
+export type RemoteWritten = Omit<Written, 'pending'>
+
+/** The writer of the member that leads. */
+export interface RemoteWriter {
+  /** It is another member than this, and known. */
+  isThere(): boolean
+  /** Fails as `Store.txn` does, or as the plan is refused. */
+  write(write: Write, timeoutMs: number, done: Done<RemoteWritten>): void
+}
+
+/** Asked of the member that leads. */
+export interface Ask {
+  readonly pending: PendingWrite
+  readonly attempt: number
+}
+
 export interface ConfigWriterPorts {
   readonly store: Store
   readonly registry: Registry
@@ -38,6 +61,9 @@ export interface ConfigWriterPorts {
   monotonicMs(): number
   /** Why no write can succeed, for as long as that is certain; null: it is worth trying. */
   hopeless(): GatewayError | null
+  readonly remote: RemoteWriter
+  /** Its answer comes back through the actor's mailbox, to {@link ConfigWriter.onAnswered}. */
+  answered(ask: Ask, outcome: Outcome<RemoteWritten>): void
   /** Default: {@link HISTORY_BOUNDS}. */
   readonly history?: HistoryBounds
   /** The outcome of a transaction comes back through the actor's mailbox. */
@@ -65,14 +91,17 @@ export interface Look {
 }
 
 const LOOK_AGAIN_MS = 50
+/** For a write that has waited long in the queue, too. */
+const ASK_MS_MIN = 1_000
 const QUEUE_MAX = 1_024
 const ATTEMPTS_MAX = 10
 
 type State =
   | { readonly type: 'idle' }
   | { readonly type: 'committing'; readonly commit: Commit }
+  | { readonly type: 'asking'; readonly ask: Ask }
   /** Committed, but not yet seen by the registry. */
-  | { readonly type: 'applying'; readonly commit: Commit }
+  | { readonly type: 'applying'; readonly written: Written }
   | { readonly type: 'looking'; readonly look: Look }
   /** Somebody wrote at that revision, which is not yet seen by the registry. */
   | {
@@ -85,8 +114,9 @@ type State =
 const IDLE: State = { type: 'idle' }
 
 /**
- * The one writer of configuration on this node: takes writes in order, one transaction each, every
- * one planned against a registry that shows all writes before it. When the outcome of a transaction
+ * The one writer of configuration on this node: takes writes in order. While another member leads,
+ * that one's writer is asked to make them; while none does, or this one, each is a transaction,
+ * planned against a registry that shows all writes before it. When the outcome of a transaction
  * is not known, the history is looked at before the write is sent again; it names the writes it
  * came from. What is answered without a transaction is first compared with what all members have.
  */
@@ -121,10 +151,9 @@ export class ConfigWriter {
     const { registry, written } = this.#ports
     const state = this.#state
     if (state.type === 'applying') {
-      const { pending, plan } = state.commit
-      if (isNewer(plan.to, registry.version)) return
+      if (isNewer(state.written.version, registry.version)) return
       this.#state = IDLE
-      written({ pending, version: plan.to, created: plan.created, changed: plan.changed })
+      written(state.written)
     } else if (state.type === 'behind') {
       if (registry.versionRevision < state.revision) return
       this.#state = IDLE
@@ -139,11 +168,16 @@ export class ConfigWriter {
    */
   onLeader(): void {
     const state = this.#state
-    if (state.type === 'committing') {
-      const { pending, attempt } = state.commit
+    if (state.type === 'committing' || state.type === 'asking') {
+      const { pending, attempt } = state.type === 'asking' ? state.ask : state.commit
       const error = storeUnavailable('the leader of the cluster was lost', 'unknown')
       this.#lookNow({ pending, attempt, error })
     } else if (state.type === 'looking') this.#lookNow({ ...state.look })
+  }
+
+  /** Nobody leads: whoever was asked may never answer. */
+  onLeaderGone(): void {
+    if (this.#state.type === 'asking') this.onLeader()
   }
 
   /** The store has answered. */
@@ -153,14 +187,25 @@ export class ConfigWriter {
     this.#state = IDLE
     const { pending, attempt } = commit
     if (!outcome.ok) this.#onFailure({ pending, attempt, error: outcome.error })
-    else if (outcome.value.succeeded) this.#state = { type: 'applying', commit }
-    else if (attempt < ATTEMPTS_MAX) {
+    else if (outcome.value.succeeded) {
+      const { to: version, created, changed } = commit.plan
+      this.#state = { type: 'applying', written: { pending, version, created, changed } }
+    } else if (attempt < ATTEMPTS_MAX) {
       const revision = versionRevision(outcome.value)
       this.#state = { type: 'behind', pending, attempt: attempt + 1, revision }
     } else {
       const message = 'the configuration kept changing meanwhile, try again'
       pending.reply.fail(new GatewayError('OVERLOADED', message, { outcome: 'none' }))
     }
+    this.onChanged()
+  }
+
+  /** The member that leads has answered. */
+  onAnswered(ask: Ask, outcome: Outcome<RemoteWritten>): void {
+    if (this.#state.type !== 'asking' || this.#state.ask !== ask) return
+    this.#state = IDLE
+    if (!outcome.ok) this.#onFailure({ ...ask, error: outcome.error })
+    else this.#state = { type: 'applying', written: { ...outcome.value, pending: ask.pending } }
     this.onChanged()
   }
 
@@ -196,7 +241,8 @@ export class ConfigWriter {
     const { pending, error } = look
     const { monotonicMs, hopeless, later } = this.#ports
     const why = hopeless()
-    const isOver = monotonicMs() + LOOK_AGAIN_MS >= pending.deadlineMs
+    const isOver =
+      pending.guest !== undefined || monotonicMs() + LOOK_AGAIN_MS >= pending.deadlineMs
     if (!isWorthALook(error) || isOver || why !== null) {
       // That it did not happen is certain only if nothing else is said of it.
       pending.reply.fail(why !== null && error.detail['outcome'] === 'none' ? why : error)
@@ -216,10 +262,18 @@ export class ConfigWriter {
 
   /** `isCurrent`: the registry shows all that was acknowledged before the write came. */
   #start(pending: PendingWrite, attempt: number, isCurrent: boolean): void {
-    const { store, finished, hopeless } = this.#ports
-    const why = hopeless()
+    const { store, finished, hopeless, remote, monotonicMs, answered } = this.#ports
+    const { guest, write, deadlineMs } = pending
+    const why = hopeless() ?? guest?.problem() ?? null
     if (why !== null) {
       pending.reply.fail(why)
+      return
+    }
+    if (guest === undefined && remote.isThere()) {
+      const ask: Ask = { pending, attempt }
+      this.#state = { type: 'asking', ask }
+      const timeoutMs = Math.max(ASK_MS_MIN, deadlineMs - monotonicMs())
+      remote.write(write, timeoutMs, (outcome) => answered(ask, outcome))
       return
     }
     const plan = this.plan(pending.write)

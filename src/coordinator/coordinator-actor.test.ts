@@ -18,7 +18,7 @@ import { CoordinatorActor, type ToCoordinatorActor } from './coordinator-actor.j
 import { StoreBench } from './store.fixture.js'
 import { type ValidateInput, validate } from './validate.js'
 import { FakeView } from './view.fixture.js'
-import { newId } from './writer.fixture.js'
+import { NOBODY, newId } from './writer.fixture.js'
 
 const PIPELINE = `name: demo
 kind: HTTPPipeline
@@ -106,6 +106,7 @@ class Bench {
           log,
           member: 'eg-1',
           view: this.view,
+          writes: { ...NOBODY, serve: () => {} },
           requestTimeoutMs: 10_000,
           unknownFields,
           ready: () => this.seen.push('ready'),

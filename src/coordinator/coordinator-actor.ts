@@ -20,21 +20,32 @@ import type { FilterStates, TopPath, WorkerToCoordinator } from '../protocol/wor
 import { RATE_TICK_MS } from '../shared/rates.js'
 import { StatsReader } from '../shared/stats-blocks.js'
 import {
+  failure,
   type GetResult,
   type Outcome,
   type Store,
   storeUnavailable,
+  success,
   type TxnResult,
 } from '../store/contract.js'
 import type { Logger } from '../telemetry/log.js'
 import type { ClusterView, ServingOf } from './cluster-view.js'
 import { type ClusterWait, ClusterWaits } from './cluster-wait.js'
-import { type Commit, ConfigWriter, type Look, type Written } from './config-writer.js'
+import {
+  type Ask,
+  type Commit,
+  ConfigWriter,
+  type Look,
+  type RemoteWriter,
+  type RemoteWritten,
+  type Written,
+} from './config-writer.js'
 import { CustomDataDesk } from './custom-data.js'
 import { DataFeed } from './data-feed.js'
 import { DataWriter } from './data-writer.js'
 import { explainTraffic } from './explain.js'
 import { Freshness, type Read } from './freshness.js'
+import type { GuestWrite, LeaderWrites } from './leader-writes.js'
 import type { Write } from './plan.js'
 import { Registry, type RegistryChange } from './registry.js'
 import { mergeTopPaths, objectStatus, RateBook } from './status.js'
@@ -77,6 +88,11 @@ interface Committed {
   readonly type: 'committed'
   readonly commit: Commit
   readonly outcome: Outcome<TxnResult>
+}
+interface Answered {
+  readonly type: 'answered'
+  readonly ask: Ask
+  readonly outcome: Outcome<RemoteWritten>
 }
 interface Looked {
   readonly type: 'looked'
@@ -138,6 +154,7 @@ export type ToCoordinatorActor =
   | Validated
   | ValidationFailed
   | Committed
+  | Answered
   | Looked
   | LookAgain
   | ReadFenced
@@ -160,6 +177,8 @@ export interface CoordinatorOptions {
   /** Name of this member. */
   readonly member: string
   readonly view: ClusterView
+  /** The writers of other members. */
+  readonly writes: Pick<LeaderWrites, keyof RemoteWriter | 'serve'>
   /** Longest wait for an answer of the cluster. */
   readonly requestTimeoutMs: number
   readonly unknownFields: 'refuse' | 'warn'
@@ -205,6 +224,8 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
       nowMs: () => time.wallMs(),
       monotonicMs: () => time.monotonicMs(),
       hopeless: () => this.#hopeless(),
+      remote: options.writes,
+      answered: (ask, outcome) => self.tell({ type: 'answered', ask, outcome }),
       finished: (commit, outcome) => self.tell({ type: 'committed', commit, outcome }),
       looked: (look, outcome) => self.tell({ type: 'looked', look, outcome }),
       later: (look, delayMs) =>
@@ -252,6 +273,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
         return options.jobs.run<string | null>('checkItems', input)
       },
     })
+    options.writes.serve((guest) => this.#later(() => this.#takeGuest(guest)))
     this.#onQuorum()
     this.#sync = new Sync(store, this.#registry, log, (change) => this.#onChange(change))
     this.#sync.start((error) => {
@@ -292,6 +314,9 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
         break
       case 'committed':
         this.#writer.onOutcome(m.commit, m.outcome)
+        break
+      case 'answered':
+        this.#writer.onAnswered(m.ask, m.outcome)
         break
       case 'gave-up':
         this.#onGaveUp(m.written)
@@ -432,6 +457,14 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     this.#writer.submit({ write, reply, warnings, deadlineMs, wait })
   }
 
+  /** A write that another member has checked, and this one puts in order. */
+  #takeGuest({ write, problem, done }: GuestWrite): void {
+    const reply = guestReply(done)
+    const deadlineMs = this.#o.time.monotonicMs() + this.#o.requestTimeoutMs
+    const guest = { problem }
+    this.#writer.submit({ write, reply, warnings: [], deadlineMs, wait: 'node', guest })
+  }
+
   #dryRun(write: Write & { type: 'put' }, warnings: readonly string[], reply: Reply): void {
     const { name, kind } = write
     const plan = this.#writer.plan(write)
@@ -461,6 +494,11 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
 
   /** The write is durable; its answer waits until every worker here runs it. */
   #awaitWorkers(written: Written): void {
+    const { pending, ...result } = written
+    if (pending.guest !== undefined) {
+      pending.reply.ok(result satisfies RemoteWritten)
+      return
+    }
     if (this.#workers.lagging(written.version).length === 0) {
       this.#awaitCluster(written, [])
       return
@@ -568,6 +606,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     const { hasQuorum, leaderIncarnation, term } = view.consensus()
     if (!hasQuorum) {
       this.#lostQuorumMs ??= time.monotonicMs()
+      this.#writer.onLeaderGone()
       return
     }
     this.#lostQuorumMs = null
@@ -711,6 +750,16 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     const spec = this.#registry.spec(name)
     return { [this.#o.member]: objectStatus(kind, name, spec, view, nowMs) }
   }
+}
+
+function guestReply(done: GuestWrite['done']): Reply {
+  const reply: Reply = {
+    awaited: true,
+    ok: (value) => done(success(value as RemoteWritten)),
+    fail: (error) => done(failure(GatewayError.from(error))),
+    for: () => reply as never,
+  }
+  return reply
 }
 
 /** What members say that could not put a new object to work. */

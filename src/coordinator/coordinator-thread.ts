@@ -147,6 +147,7 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
           log: this.#opened.log,
           member: this.#data.member,
           view: node.view,
+          writes: node.writes,
           requestTimeoutMs: this.#data.requestTimeoutMs,
           unknownFields: this.#data.unknownFields,
           ready: () => this.#root.remote.tell({ type: 'coordinator-ready' }),

@@ -1,7 +1,20 @@
 import type { Reply } from '../actor/actor.js'
 import type { GatewayError } from '../lib/errors.js'
-import type { Outcome, Store, TxnResult } from '../store/contract.js'
-import { type Commit, ConfigWriter, type Written } from './config-writer.js'
+import {
+  type Done,
+  failure,
+  type Outcome,
+  type Store,
+  success,
+  type TxnResult,
+} from '../store/contract.js'
+import {
+  type Commit,
+  ConfigWriter,
+  type RemoteWriter,
+  type RemoteWritten,
+  type Written,
+} from './config-writer.js'
 import type { HistoryBounds, Write } from './plan.js'
 import { encodeSpec } from './record.js'
 import { Registry } from './registry.js'
@@ -46,6 +59,8 @@ export interface WriterOptions {
   /** How long a write whose outcome is not known is looked for; default: not at all. */
   readonly patienceMs?: number
   hopeless?(): GatewayError | null
+  /** The writer of another member that leads; default: none does. */
+  readonly remote?: RemoteWriter
   /** Stands between the writer and its store. */
   wrap?(store: Store): Store
   /** Stands between the registry and its store. */
@@ -64,6 +79,14 @@ export function forwarding(store: Store): Store {
   }
 }
 
+/** No other member leads. */
+export const NOBODY: RemoteWriter = {
+  isThere: () => false,
+  write: () => {
+    throw new Error('nobody is there')
+  },
+}
+
 const same = (store: Store): Store => store
 
 /** A writer with its registry, as a node has them; several may share one store. */
@@ -75,6 +98,7 @@ export class WriterBench {
   readonly #bench: StoreBench
   readonly #patienceMs: number
   readonly #answers = new Map<Reply, Answer>()
+  readonly #guests = new Map<Reply, Done<RemoteWritten>>()
 
   constructor(bench: StoreBench, options: WriterOptions = {}) {
     this.#bench = bench
@@ -86,6 +110,9 @@ export class WriterBench {
       nowMs: () => bench.time.wallMs(),
       monotonicMs: () => bench.time.monotonicMs(),
       hopeless: () => options.hopeless?.() ?? null,
+      remote: options.remote ?? NOBODY,
+      answered: (ask, outcome) =>
+        void bench.time.after(0, () => this.writer.onAnswered(ask, outcome)),
       looked: (look, outcome) =>
         void bench.time.after(0, () => this.writer.onLooked(look, outcome)),
       later: (look, delayMs) => void bench.time.after(delayMs, () => this.writer.lookAgain(look)),
@@ -96,7 +123,13 @@ export class WriterBench {
         bench.time.after(0, () => this.writer.onOutcome(commit, outcome))
       },
       written: (written) => {
-        const answer = this.#answers.get(written.pending.reply) as Answer
+        const { pending, ...result } = written
+        const guest = this.#guests.get(pending.reply)
+        if (guest !== undefined) {
+          guest(success(result))
+          return
+        }
+        const answer = this.#answers.get(pending.reply) as Answer
         if (answer.written !== null) throw new Error('answered twice')
         answer.written = written
       },
@@ -107,6 +140,20 @@ export class WriterBench {
       if (error !== null) throw error
     })
     bench.time.advance(1)
+  }
+
+  /** As another member asks for it. */
+  asGuest(write: Write, problem: () => GatewayError | null, done: Done<RemoteWritten>): void {
+    const reply: Reply = {
+      awaited: true,
+      ok: () => {},
+      fail: (error) => done(failure(error)),
+      for: () => reply as never,
+    }
+    this.#guests.set(reply, done)
+    const deadlineMs = this.#bench.time.monotonicMs() + 10_000
+    const guest = { problem }
+    this.writer.submit({ write, reply, warnings: [], deadlineMs, wait: 'node', guest })
   }
 
   /** Its answer is there once time has moved. */

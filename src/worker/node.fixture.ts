@@ -5,7 +5,7 @@ import { encodeSpec } from '../coordinator/record.js'
 import { StoreBench } from '../coordinator/store.fixture.js'
 import type { ValidateInput, Validity } from '../coordinator/validate.js'
 import { FakeView } from '../coordinator/view.fixture.js'
-import { newId } from '../coordinator/writer.fixture.js'
+import { NOBODY, newId } from '../coordinator/writer.fixture.js'
 import { PLACES_BYTES, type TrafficHandler } from '../listener/contract.js'
 import type {
   AnyObjectKind,
@@ -303,6 +303,7 @@ export class DemoNode {
         log,
         member: 'eg-1',
         view: new FakeView(),
+        writes: { ...NOBODY, serve: () => {} },
         requestTimeoutMs: 10_000,
         unknownFields: 'refuse',
         ready: () => {},
