@@ -202,6 +202,7 @@ export async function build(objects: readonly GatewayObject[]): Promise<PathBenc
     limits: DEFAULT_LIMITS,
     draining: false,
     isTls: false,
+    peers: null,
     release: (exchange: UwsExchange, reusable: boolean) => {
       if (reusable) exchanges.push(exchange)
     },

@@ -20,6 +20,8 @@ export interface Libc {
   tcpSocket(isIpv6: boolean): number
   /** bind(2) and listen(2); `address` is a `sockaddr`. */
   listen(fd: number, address: Uint8Array, backlog: number): boolean
+  /** close(2), for what {@link tcpSocket} opened: Node.js closes only what it knows. */
+  close(fd: number): void
 }
 
 export type SocketOption = 'reuseAddress' | 'reusePort' | 'ipv6Only'
@@ -82,6 +84,7 @@ function bind(koffi: Koffi): Libc {
   const socket = library.func('int socket(int domain, int type, int protocol)')
   const bindTo = library.func('int bind(int fd, const void *address, uint32_t size)')
   const listen = library.func('int listen(int fd, int backlog)')
+  const close = library.func('int close(int fd)')
   const set = (fd: number, level: number, name: number, value: Uint8Array): boolean =>
     setsockopt(fd, level, name, value, value.byteLength) === 0
   return {
@@ -98,6 +101,7 @@ function bind(koffi: Koffi): Libc {
       socket(isIpv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
     listen: (fd, address, backlog) =>
       bindTo(fd, address, address.byteLength) === 0 && listen(fd, backlog) === 0,
+    close: (fd) => void close(fd),
   }
 }
 

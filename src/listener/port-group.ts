@@ -57,7 +57,10 @@ export class PortGroup {
     this.#libc = from
   }
 
-  /** Opens a socket by `listen`, which says whether it did. */
+  /**
+   * Opens a socket by `listen`. One that did not open must not be noted: then `listen` throws, or says
+   * false.
+   */
   join(listen: () => boolean): Place {
     lastSerial = (lastSerial + 1) & SERIAL_MAX
     const id = (this.#worker << 16) | lastSerial

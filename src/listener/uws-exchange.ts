@@ -2,6 +2,7 @@ import type { BodySink, BodySource } from '../http/body.js'
 import { RequestBody } from '../http/body.js'
 import { ABORTED, DONE, Exchange, RESPONDING, type Responder } from '../http/exchange.js'
 import type { ListenerLimits, TrafficHandler } from './contract.js'
+import type { Peer, PeerBook } from './peers.js'
 import { ACCEPTED, copyHead, framing } from './request-head.js'
 import { isBodiless, responseHead } from './response-head.js'
 import type { UwsRequest, UwsResponse } from './uws.js'
@@ -11,6 +12,8 @@ export interface ExchangeHome {
   readonly limits: ListenerLimits
   /** Its clients speak TLS. */
   readonly isTls: boolean
+  /** Who is behind each connection; null where that is whoever is at its other end. */
+  readonly peers: PeerBook | null
   readonly draining: boolean
   /** The exchange is over; the object may be used again. */
   release(exchange: UwsExchange, reusable: boolean): void
@@ -21,6 +24,8 @@ export interface ExchangeHome {
 }
 
 const NOTHING = new Uint8Array(0)
+const NO_CERTIFICATES: readonly Uint8Array[] = Object.freeze([])
+const BAD_REQUEST = 400
 /** A body of one piece up to this size is left to uWS, which keeps what a slow client does not take. */
 const WHOLE_BYTES_MAX = 16_384
 
@@ -43,6 +48,8 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   /** uWS corks for us while its own handler is on the stack. */
   #inHandler = false
   #address: string | null = null
+  /** Only where the listener knows of peers. */
+  #peer: Peer | null = null
   #isHead = false
 
   #bodySink: BodySink | null = null
@@ -96,7 +103,11 @@ export class UwsExchange implements Responder, BodySource, BodySink {
       const ex = this.ex
       ex.responder = this
       this.#handler = handler
-      const verdict = copyHead(req, ex.request, isGet)
+      let verdict = copyHead(req, ex.request, isGet)
+      if (this.#home.peers !== null) {
+        this.#peer = this.#home.peers.find(res.getProxiedRemoteAddress())
+        if (this.#peer === null) verdict = BAD_REQUEST
+      }
       // As received: filters may change the method that goes to the back end.
       this.#isHead = ex.request.method === 'HEAD'
       if (verdict !== ACCEPTED || handler === null) {
@@ -345,9 +356,15 @@ export class UwsExchange implements Responder, BodySource, BodySink {
 
   peerAddress(): string {
     if (this.#address === null) {
-      this.#address = this.#res === null ? '' : addressText(this.#res.getRemoteAddress())
+      if (this.#peer !== null) this.#address = this.#peer.address
+      else this.#address = this.#res === null ? '' : addressText(this.#res.getRemoteAddress())
     }
     return this.#address
+  }
+
+  /** In DER, the client's own first; none when it has shown none. The same objects every time. */
+  peerCertificates(): readonly Uint8Array[] {
+    return this.#peer?.certificates ?? NO_CERTIFICATES
   }
 
   /** True when the connection has to end with this answer. */
@@ -559,6 +576,7 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     this.length = 0
     this.#handler = null
     this.#address = null
+    this.#peer = null
     this.#bodySink = null
     this.#held = null
     this.#bodyPaused = false

@@ -8,6 +8,7 @@ import {
   type TrafficHandler,
   type TrafficListener,
 } from './contract.js'
+import type { PeerBook } from './peers.js'
 import type { Place, PortGroup } from './port-group.js'
 import { tlsAppOf } from './tls-app.js'
 import {
@@ -27,17 +28,28 @@ const FREE_MAX = 1024
 const VISIT_MS = 4_000
 
 export interface ListenOptions {
-  /** Null, as without: clear text. */
+  /** Null, as without: clear text. Its first certificate is shown, and none asked for. */
   readonly tls?: TlsIdentity | null
   /** The sockets of other workers on the same port. */
   readonly group?: PortGroup | null
   readonly limits?: ListenerLimits
 }
 
+interface Setup {
+  readonly app: UwsApp
+  readonly isTls: boolean
+  readonly peers: PeerBook | null
+  readonly limits: ListenerLimits
+  readonly log: Logger
+}
+
+const NO_GATE: ConnectionGate = { opened: () => true, closed: () => {} }
+
 /** HTTP/1.1 on one address, in clear text or over TLS, by uWebSockets.js. */
 export class UwsListener implements TrafficListener, ExchangeHome {
   readonly limits: ListenerLimits
   readonly isTls: boolean
+  readonly peers: PeerBook | null
   draining = false
   readonly #app: UwsApp
   readonly #log: Logger
@@ -51,17 +63,12 @@ export class UwsListener implements TrafficListener, ExchangeHome {
   #place: Place | null = null
   readonly port: number
 
-  private constructor(
-    app: UwsApp,
-    socket: UwsListenSocket,
-    isTls: boolean,
-    limits: ListenerLimits,
-    log: Logger,
-  ) {
+  private constructor({ app, isTls, peers, limits, log }: Setup, socket: UwsListenSocket) {
     this.#app = app
     this.#socket = socket
     this.#log = log
     this.isTls = isTls
+    this.peers = peers
     this.limits = limits
     this.port = localPort(socket)
     this.#visits = setInterval(() => {
@@ -81,7 +88,53 @@ export class UwsListener implements TrafficListener, ExchangeHome {
     log: Logger,
     { tls = null, group = null, limits = DEFAULT_LIMITS }: ListenOptions = {},
   ): UwsListener | null {
-    const app = tls === null ? createApp() : tlsAppOf(tls)
+    const [pair] = tls?.pairs ?? []
+    const app = pair === undefined ? createApp() : tlsAppOf(pair)
+    const listen = (done: (socket: UwsListenSocket | false) => void): void => {
+      if (address.host === '') app.listen(address.port, done)
+      else app.listen(address.host, address.port, done)
+    }
+    return UwsListener.#open(
+      { app, isTls: tls !== null, peers: null, limits, log },
+      gate,
+      (done) => {
+        if (group === null) {
+          listen(done)
+          return null
+        }
+        return group.join(() => {
+          let isOpen = false
+          listen((socket) => {
+            isOpen = socket !== false
+            done(socket)
+          })
+          return isOpen
+        })
+      },
+    )
+  }
+
+  /** Clear text on a Unix socket, from clients that speak TLS to someone who tells `peers` of them. */
+  static openInner(
+    path: string,
+    peers: PeerBook,
+    log: Logger,
+    limits: ListenerLimits,
+  ): UwsListener | null {
+    const app = createApp()
+    app.get(peers.helloPath, (res) => void res.endWithoutBody())
+    return UwsListener.#open({ app, isTls: true, peers, limits, log }, NO_GATE, (done) => {
+      app.listen_unix(done, path)
+      return null
+    })
+  }
+
+  static #open(
+    setup: Setup,
+    gate: ConnectionGate,
+    listen: (done: (socket: UwsListenSocket | false) => void) => Place | null,
+  ): UwsListener | null {
+    const { app } = setup
     const made: { listener: UwsListener | null } = { listener: null }
     let refusing = false
     const count = (res: UwsResponse, change: number): void => {
@@ -101,18 +154,9 @@ export class UwsListener implements TrafficListener, ExchangeHome {
     // Methods are told apart by their case: `get` comes to the second.
     app.get('/*', (res, req) => (made.listener as UwsListener).#begin(res, req, true))
     app.any('/*', (res, req) => (made.listener as UwsListener).#begin(res, req, false))
-    const opened = (socket: UwsListenSocket | false): void => {
-      if (socket !== false) {
-        made.listener = new UwsListener(app, socket, tls !== null, limits, log)
-      }
-    }
-    const listen = (): boolean => {
-      if (address.host === '') app.listen(address.port, opened)
-      else app.listen(address.host, address.port, opened)
-      return made.listener !== null
-    }
-    const place = group?.join(listen) ?? null
-    if (group === null) listen()
+    const place = listen((socket) => {
+      if (socket !== false) made.listener = new UwsListener(setup, socket)
+    })
     if (made.listener === null) app.close()
     else made.listener.#place = place
     return made.listener

@@ -19,6 +19,8 @@ export interface UwsResponse {
   onAborted(handler: () => void): UwsResponse
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): UwsResponse
   getRemoteAddress(): ArrayBuffer
+  /** What a head of the PROXY protocol named; empty without one. */
+  getProxiedRemoteAddress(): ArrayBuffer
   cork(callback: () => void): UwsResponse
 }
 
@@ -42,6 +44,8 @@ export interface UwsApp {
   listen(host: string, port: number, done: (socket: UwsListenSocket | false) => void): UwsApp
   /** On all addresses of whatever families there are. */
   listen(port: number, done: (socket: UwsListenSocket | false) => void): UwsApp
+  /** On a Unix socket. */
+  listen_unix(done: (socket: UwsListenSocket | false) => void, path: string): UwsApp
   /** Closes listen sockets and connections at once. */
   close(): UwsApp
 }
@@ -53,19 +57,10 @@ export interface UwsTlsOptions {
   readonly ssl_ciphers: string
 }
 
-/** An app that speaks TLS: 1.2 and 1.3, no ALPN, no way to see a certificate of the client. */
-export interface UwsTlsApp extends UwsApp {
-  /** Labels may be `*`. A name that is there already stays what it is; bad options are ignored. */
-  addServerName(name: string, options: UwsTlsOptions): UwsApp
-  removeServerName(name: string): UwsApp
-  /** Called in the handshake of a client that asks for a name that is not there: exact, as sent. */
-  missingServerName(handler: (name: string) => void): UwsApp
-}
-
 interface Uws {
   App(options?: object): UwsApp
   /** Throws when certificate and key cannot be used. */
-  SSLApp(options: UwsTlsOptions): UwsTlsApp
+  SSLApp(options: UwsTlsOptions): UwsApp
   us_listen_socket_close(socket: UwsListenSocket): void
   us_socket_local_port(socket: UwsListenSocket): number
   _cfg(key: string): void
@@ -77,7 +72,8 @@ const lib = uws as unknown as Uws
 lib._cfg('999999990007')
 
 export const createApp = (): UwsApp => lib.App({})
-export const createTlsApp = (options: UwsTlsOptions): UwsTlsApp => lib.SSLApp(options)
+/** TLS 1.2 and 1.3, without ALPN. */
+export const createTlsApp = (options: UwsTlsOptions): UwsApp => lib.SSLApp(options)
 export const closeListenSocket = (socket: UwsListenSocket): void =>
   lib.us_listen_socket_close(socket)
 export const localPort = (socket: UwsListenSocket): number => lib.us_socket_local_port(socket)

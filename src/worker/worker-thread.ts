@@ -7,8 +7,8 @@ import { unreachable } from '../lib/assert.js'
 import { systemTime } from '../lib/clock.js'
 import { nodeMs } from '../lib/node-clock.js'
 import { driveWheel, TimerWheel } from '../lib/timer-wheel.js'
+import { openListener } from '../listener/open-listener.js'
 import { PortGroup } from '../listener/port-group.js'
-import { UwsListener } from '../listener/uws-listener.js'
 import type { TopPathSource, WorkerEnv } from '../objects/contract.js'
 import { PipelineDirectory } from '../objects/directory.js'
 import { SocketTable } from '../objects/sockets.js'
@@ -79,7 +79,7 @@ export class WorkerThread implements Actor<RootToWorker> {
           root.ask({ type: 'claim-port', host, port: at }, CLAIM_TIMEOUT_MS),
         release: ({ host, port: at }) => root.tell({ type: 'release-port', host, port: at }),
         open: (key, { gate, tls, places }) =>
-          UwsListener.open(key, gate, log.child('listener'), {
+          openListener(key, gate, log.child('listener'), {
             tls,
             group: new PortGroup(places, data.worker, key),
           }),
