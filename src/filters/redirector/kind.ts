@@ -6,7 +6,7 @@ const spec = checked(
   object({
     match: regexp({ doc: 'Pattern to find; not empty.' }),
     matchPart: oneOf(['uri', 'path', 'full'], {
-      doc: 'Where: in path and query (`full` means the same), or in the decoded path alone.',
+      doc: 'Where: in path and query, in the decoded path alone, or (`full`) in the whole URL; where that does not match, in path and query.',
       ignoreCase: true,
       default: 'uri',
     }),

@@ -25,6 +25,13 @@ it.each<[fields: string, target: string, status: number, location: string | null
   ],
   ["match: '^/é', matchPart: PATH, replacement: '/ü'", '/%C3%A9', 301, '/%C3%BC'],
   ["match: '^/a', matchPart: full, replacement: /b", '/a?x', 301, '/b?x'],
+  [
+    "match: '(^.*//)([^/]*)/(.*)$', matchPart: full, replacement: 'https://new.$2/$3'",
+    '/a//b?x=1',
+    301,
+    'https://new.gateway.test/a//b?x=1',
+  ],
+  ["match: '^http://other', matchPart: full, replacement: 'https://o'", '/http://other', 210, null],
   ['match: /a, replacement: /a', '/a', 210, null],
   ['match: a, replacement: b', '/banana', 301, '/bbnbnb'],
   // A client must not choose the host.

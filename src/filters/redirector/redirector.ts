@@ -9,21 +9,26 @@ const REDIRECTED = 1
 class Redirector implements Filter {
   readonly #pattern: LinearRegexp
   readonly #replacement: string
-  readonly #isOfPath: boolean
+  readonly #part: Spec['matchPart']
   readonly #namesHost: boolean
   readonly #status: number
 
   constructor(spec: Spec) {
     this.#pattern = compileRegexp(spec.match)
     this.#replacement = spec.replacement
-    this.#isOfPath = spec.matchPart === 'path'
+    this.#part = spec.matchPart
     this.#namesHost = /^[/\\]{2}/.test(spec.replacement)
     this.#status = spec.statusCode
   }
 
   handle(ex: Exchange): number {
     const { request } = ex
-    const from = this.#isOfPath ? request.path : request.target
+    let from = this.#part === 'path' ? request.path : request.target
+    if (this.#part === 'full') {
+      const url = `${ex.scheme === 'https' ? 'https' : 'http'}://${request.host}${request.target}`
+      // Patterns that begin with a path work in Easegress, whose URL of a request has no host.
+      if (this.#pattern.test(url)) from = url
+    }
     if (!this.#pattern.test(from)) return OK
     const to = this.#pattern.replaceAll(from, this.#replacement)
     if (to === from) return OK
