@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Cables } from './cables.js'
 import { type Document, expectStatus, type Gateway } from './gateway.js'
 import { type Answer, ask } from './http.js'
 import { freePort, freePorts } from './ports.js'
@@ -29,6 +30,8 @@ export interface ClusterOptions {
   /** Lines for the config file of one node. */
   readonly config?: (name: string) => string
   readonly scheme?: 'http' | 'https'
+  /** The members reach each other through {@link Cluster.cables}, which can be cut. */
+  readonly hasCables?: boolean
   readonly env?: (name: string, home: string) => Readonly<Record<string, string>>
 }
 
@@ -38,9 +41,11 @@ const START_MS = 60_000
 /** Real nodes that are one cluster. */
 export class Cluster {
   readonly nodes: readonly Node[]
+  readonly cables: Cables | null
 
-  constructor(nodes: readonly Node[]) {
+  constructor(nodes: readonly Node[], cables: Cables | null = null) {
     this.nodes = nodes
+    this.cables = cables
   }
 
   /** All started and healthy. */
@@ -48,14 +53,20 @@ export class Cluster {
     const { count = 3, form = 'initial-cluster', scheme = 'http', config, env } = options
     const ports = await freePorts(count)
     const names = ports.map((_port, i) => `eg-${i + 1}`)
-    const urls = ports.map((port) => `${scheme}://127.0.0.1:${port}`)
+    const cables = options.hasCables === true ? new Cables() : null
+    if (cables !== null) world.atEnd(() => cables.close())
+    const urls: string[] = []
+    for (const [i, port] of ports.entries()) {
+      const reached = (await cables?.lay(names[i] as string, port)) ?? port
+      urls.push(`${scheme}://127.0.0.1:${reached}`)
+    }
     const together = names.map((name, i) => `${name}=${urls[i]}`).join(',')
     const nodes: Node[] = []
     for (const [i, name] of names.entries()) {
       const home = world.dir()
       const peerUrl = urls[i] as string
       const address = `127.0.0.${i + 1}`
-      const flags = await flagsOf(name, peerUrl, address)
+      const flags = await flagsOf(name, `${scheme}://127.0.0.1:${ports[i]}`, address)
       if (form === 'initial-cluster') flags.push('--initial-cluster', together)
       else {
         flags.push('--cluster-initial-advertise-peer-urls', peerUrl)
@@ -73,7 +84,7 @@ export class Cluster {
       })
       nodes.push({ name, gateway, address, peerUrl })
     }
-    const cluster = new Cluster(nodes)
+    const cluster = new Cluster(nodes, cables)
     await cluster.healthy()
     return cluster
   }
