@@ -84,6 +84,8 @@ it('there are pages', () => {
 
 it.each(cookbookPages())('%s', async (page) => {
   const server = await started()
+  // Of a page that failed.
+  for (const { name } of await objectsOf(server)) await server.remove(name)
   const ports = new Map<number, number>()
   const text = JSON.stringify(readPage(page, (port) => port))
   ports.set(ADMIN, server.apiPort)
@@ -93,7 +95,7 @@ it.each(cookbookPages())('%s', async (page) => {
     ports.set(port, backEnd === null ? await freePort() : backEnd.port)
   }
   const steps = readPage(page, (port) => ports.get(port) as number)
-  // Variables of the shell live on from one block to the next.
+  // Variables and functions of the shell live on from one block to the next.
   let before = ''
   for (const step of steps) {
     const dialect = dialectOf(page)
@@ -103,13 +105,12 @@ it.each(cookbookPages())('%s', async (page) => {
       before += variablesOf(step.text)
     }
   }
-  for (const { name } of await objectsOf(server)) await server.remove(name)
 })
 
 const variablesOf = (commands: string): string =>
   commands
     .split('\n')
-    .filter((line) => /^\w+=/.test(line))
+    .filter((line) => /^\w+(=|\(\) \{)/.test(line))
     .map((line) => `${line}\n`)
     .join('')
 

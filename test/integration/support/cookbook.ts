@@ -127,7 +127,7 @@ export class CookbookBackEnd {
         response.end(hello)
         break
       default:
-        response.end(url.endsWith('/show-headers') ? shown(request) : hello)
+        response.end(/\/show-headers(\?|$)/.test(url) ? shown(request) : hello)
     }
   }
 }
