@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads'
 import type { ThreadData } from './actor/threads.js'
 import { CoordinatorThread } from './coordinator/coordinator-thread.js'
-import { giveWay } from './lib/thread-priority.js'
+import { giveWay, wakePromptly } from './lib/thread-priority.js'
 import type { CoordinatorThreadData } from './root/threads.js'
 
 /** By then all workers serve, also on a slow machine. */
@@ -10,4 +10,7 @@ const START_UP_MS = 5_000
 const { incarnation, ports, data } = workerData as ThreadData<'root', CoordinatorThreadData>
 new CoordinatorThread(ports.root, data, incarnation === 1).start()
 // Requests come first, but not before there are workers: a start or restart is urgent.
-setTimeout(giveWay, START_UP_MS).unref()
+setTimeout(() => {
+  giveWay()
+  wakePromptly()
+}, START_UP_MS).unref()

@@ -5,6 +5,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { systemTime } from '../../src/lib/clock.js'
+import { wakePromptly } from '../../src/lib/thread-priority.js'
 import { NodeTransport, parsePeerUrl } from '../../src/peer/node-transport.js'
 import { type Introduction, Links, type Peer, Rpc } from '../../src/peer/peer.js'
 import type { MemberIdentity, Replica } from '../../src/store/cluster.js'
@@ -50,6 +51,8 @@ export const introductionOf = (
 export const incarnationOf = (name: string): string => `incarnation-of-${name}`
 
 function run(name: string, dataDir: string, members: readonly MemberIdentity[]): void {
+  // As the coordinator's thread does.
+  wakePromptly()
   mkdirSync(dataDir, { recursive: true })
   const incarnation = incarnationOf(name)
   const transport = new NodeTransport({ tls: null })

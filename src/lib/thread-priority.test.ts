@@ -1,6 +1,7 @@
-import { getPriority, setPriority } from 'node:os'
+import { readFileSync } from 'node:fs'
+import { getPriority, release, setPriority } from 'node:os'
 import { expect, it } from 'vitest'
-import { giveWay } from './thread-priority.js'
+import { giveWay, wakePromptly } from './thread-priority.js'
 
 const isLinux = process.platform === 'linux'
 
@@ -17,4 +18,17 @@ it('the calling thread gives way, and not more than it does already', () => {
   } catch {
     // Only root may take it back; this thread ends with this file.
   }
+})
+
+it('a thread that is to be woken at once runs in short slices, with the priority it had', () => {
+  const before = getPriority(0)
+  wakePromptly()
+  expect(getPriority(0)).toBe(before)
+  // Kernels before 6.12, and those that do not tell, have nothing to compare.
+  if (!isLinux) return
+  const told = readFileSync('/proc/thread-self/sched', 'utf8')
+  const [, slice] = /^se\.slice\s*:\s*(\d+)/m.exec(told) ?? []
+  const [major = 0, minor = 0] = release().split('.').map(Number)
+  const isTold = slice !== undefined && (major > 6 || (major === 6 && minor >= 12))
+  expect(isTold ? slice : '100000').toBe('100000')
 })

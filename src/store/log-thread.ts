@@ -11,6 +11,7 @@ import { systemTime } from '../lib/clock.js'
 import { DiskError } from '../lib/disk.js'
 import { GatewayError } from '../lib/errors.js'
 import { NodeDisk } from '../lib/node-disk.js'
+import { wakePromptly } from '../lib/thread-priority.js'
 import { type DataDirLock, lockDataDir } from './data-dir-lock.js'
 import { LogService } from './log/log-service.js'
 import type { LogReply, LogRequest } from './log/messages.js'
@@ -19,6 +20,8 @@ import { type LogThreadData, transfers } from './spawn-log-thread.js'
 const port = parentPort
 if (port === null) throw new AssertionError('log-thread.js is started as a worker thread')
 const { dataDir, locked, syncs } = workerData as LogThreadData
+
+const PROMPT_AFTER_MS = 1_000
 
 let lock: DataDirLock | null = null
 
@@ -39,6 +42,8 @@ async function run(): Promise<void> {
     const service = new LogService({ disk, timers: systemTime, salt, reply })
     service.open()
     port?.on('message', (request: LogRequest) => service.handle(request))
+    // Later, as a start is urgent.
+    setTimeout(wakePromptly, PROMPT_AFTER_MS).unref()
   } catch (thrown) {
     const error =
       thrown instanceof DiskError
