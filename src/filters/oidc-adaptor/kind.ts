@@ -7,8 +7,10 @@ const fields = object({
     doc: 'Proves it. The key that protects a login under way is derived from it too.',
     min: 1,
   }),
-  redirectURI: url({
-    doc: 'Where the provider sends users back to; its path marks the callback.',
+  redirectURI: string({
+    doc: 'Where the provider sends users back to, a URL or a path alone: then with scheme and host of the request. Its path marks the callback.',
+    pattern: /^(?:https?:\/\/[^\s\\/?#@]+(?:[/?][^\s\\#]*)?|\/(?:[^\s\\/#][^\s\\#]*)?)$/,
+    expected: 'a URL such as "https://host/path", or a path such as "/callback"',
   }),
   cookieName: string({
     doc: 'A request with this cookie passes; empty: one with a bearer token does. Neither is checked here.',

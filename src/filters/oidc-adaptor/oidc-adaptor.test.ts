@@ -77,6 +77,7 @@ async function withProvider(
   test: (harness: Harness, provider: TestProvider) => Promise<void>,
   fields: (provider: TestProvider) => string = (provider) =>
     `discovery: ${provider.url('/discovery')}`,
+  redirectURI = 'http://shop.test/callback',
 ): Promise<void> {
   const provider = new TestProvider()
   const server = createServer(async (head, response) => {
@@ -99,7 +100,7 @@ filters:
   kind: OIDCAdaptor
   clientId: shop
   clientSecret: ${SECRET}
-  redirectURI: http://shop.test/callback
+  redirectURI: ${redirectURI}
   ${fields(provider).replaceAll('\n', '\n  ')}
 - {name: passed, kind: Mock, rules: [{code: 299}]}
 `
@@ -199,6 +200,22 @@ it('takes users back with their tokens', () =>
     })
   }))
 
+it('a path alone gets scheme and host of the request, for both questions', () =>
+  withProvider(
+    async (harness, provider) => {
+      const headers: [string, string][] = [['x-forwarded-proto', 'https']]
+      const there = (await login(harness, { headers })).get('redirect_uri')
+      expect(there).toBe('https://gateway.test/callback')
+      const client = await comeBack(harness, provider, (nonce) => signed(good(provider, nonce)))
+      expect(client.status).toBe(299)
+      const { form } = provider.asked.find(({ path }) => path === '/token') ?? {}
+      const asked = new URLSearchParams(form).get('redirect_uri')
+      expect(asked).toBe('http://gateway.test/callback')
+    },
+    undefined,
+    '/callback',
+  ))
+
 it('takes a token signed with the secret of the client', () =>
   withProvider(async (harness, provider) => {
     const client = await comeBack(harness, provider, (nonce) =>
@@ -214,6 +231,22 @@ it.each<[string, (provider: TestProvider, nonce: string) => string]>([
   ['of another issuer', (p, nonce) => signed({ ...good(p, nonce), iss: 'http://evil.test' })],
   ['of another login', (p) => signed(good(p, 'other'))],
   ['that is over', (p, nonce) => signed({ ...good(p, nonce), exp: nowS - 120 })],
+  ['that never is over', (p, nonce) => signed({ ...good(p, nonce), exp: undefined })],
+  ['that is not valid yet', (p, nonce) => signed({ ...good(p, nonce), nbf: nowS + 120 })],
+  ['of the future', (p, nonce) => signed({ ...good(p, nonce), iat: nowS + 120 })],
+  ['for many', (p, nonce) => signed({ ...good(p, nonce), aud: ['bank', 'post'] })],
+  ['for many, asked for by another', (p, nonce) => signed({ ...good(p, nonce), azp: 'bank' })],
+  ['for nobody', (p, nonce) => signed({ ...good(p, nonce), aud: undefined })],
+  ['of no login', (p, nonce) => signed({ ...good(p, nonce), nonce: undefined })],
+  [
+    'whose algorithm is another than that of the key',
+    (p, nonce) => {
+      const [, ...rest] = signed(good(p, nonce)).split('.')
+      return [encode({ alg: 'RS512', kid: 'k1' }), ...rest].join('.')
+    },
+  ],
+  ['signed with an empty secret', (p, nonce) => signed(good(p, nonce), '')],
+  ['of two', (p, nonce) => `${signed(good(p, nonce))}.${signed(good(p, nonce))}`],
   [
     'signed with the public key as a secret',
     (p, nonce) =>
@@ -227,6 +260,19 @@ it.each<[string, (provider: TestProvider, nonce: string) => string]>([
     const client = await comeBack(harness, provider, (nonce) => idToken(provider, nonce))
     expect([client.status, client.text]).toEqual([401, 'the id token is not valid'])
     expect(client.ex.request.headers.has('x-user-info')).toBe(false)
+  }),
+)
+
+it.each<[string, object]>([
+  ['that has just run out', { exp: nowS - 30 }],
+  ['that will be valid in a moment', { nbf: nowS + 30, iat: nowS + 30 }],
+  ['for many, asked for by us', { aud: ['bank', 'shop'], azp: 'shop' }],
+])('clocks may differ, and audiences be many: an id token %s', (_name, claims) =>
+  withProvider(async (harness, provider) => {
+    const client = await comeBack(harness, provider, (nonce) =>
+      signed({ ...good(provider, nonce), ...claims }),
+    )
+    expect(client.status).toBe(299)
   }),
 )
 
@@ -366,7 +412,12 @@ it.each([
   [MINIMUM, 'authorizationEndpoint: expected it, or discovery'],
   [`${MINIMUM}\ndiscovery: ftp://a`, 'discovery'],
   [`${MINIMUM}\ndiscovery: http://a\ncookieName: 1`, 'cookieName'],
-  ['clientId: a\nclientSecret: b\nredirectURI: nowhere\ndiscovery: http://a', 'redirectURI'],
+  ...['nowhere', '//evil.test/a', '"/\\\\evil.test"', 'http://', '/a b', 'ftp://a/b', '""'].map(
+    (uri) => [
+      `clientId: a\nclientSecret: b\nredirectURI: ${uri}\ndiscovery: http://a`,
+      'redirectURI: expected a URL such as',
+    ],
+  ),
 ])('refuses %j', (fields, problem) => {
   expect(problemsOf('OIDCAdaptor', fields, 'v2')).toContain(problem)
 })

@@ -39,7 +39,7 @@ class OidcAdaptor implements Filter {
     this.#spec = spec
     this.#provider = new Provider(spec, context)
     this.#state = new SealedState(spec.clientSecret, spec.clientId, LOGIN_VALID_MS)
-    this.#callbackPath = new URL(spec.redirectURI).pathname
+    this.#callbackPath = new URL(spec.redirectURI, 'http://localhost').pathname
   }
 
   handle(ex: Exchange): number {
@@ -79,9 +79,8 @@ class OidcAdaptor implements Filter {
 
   #redirect(ex: Exchange, endpoints: Endpoints): number {
     const { request, response } = ex
-    const scheme = ex.scheme === 'https' ? 'https' : 'http'
     const nonce = randomBytes(NONCE_BYTES).toString('hex')
-    const url = `${scheme}://${request.host}${request.target}`
+    const url = `${originOf(ex)}${request.target}`
     const to = new URL(endpoints.authorization)
     const add = (name: string, value: string): void => to.searchParams.append(name, value)
     add('client_id', this.#spec.clientId)
@@ -89,12 +88,18 @@ class OidcAdaptor implements Filter {
     add('nonce', nonce)
     add('response_type', 'code')
     add('scope', endpoints.scopes.length > 0 ? endpoints.scopes.join(' ') : 'user')
-    add('redirect_uri', this.#spec.redirectURI)
+    add('redirect_uri', this.#redirectUri(ex))
     response.body = null
     response.status = 302
     response.headers.set('location', to.href)
     response.headers.set('cache-control', 'no-store')
     return FILTERED
+  }
+
+  /** Users come back to where they were sent: both requests have the same host. */
+  #redirectUri(ex: Exchange): string {
+    const { redirectURI } = this.#spec
+    return redirectURI.startsWith('/') ? `${originOf(ex)}${redirectURI}` : redirectURI
   }
 
   #callback(ex: Exchange): number {
@@ -122,14 +127,14 @@ class OidcAdaptor implements Filter {
     code: string,
     state: string,
   ): void {
-    const { clientId, clientSecret, redirectURI } = this.#spec
+    const { clientId, clientSecret } = this.#spec
     const form = new URLSearchParams({
       client_id: clientId,
       client_secret: clientSecret,
       code,
       grant_type: 'authorization_code',
       state,
-      redirect_uri: redirectURI,
+      redirect_uri: this.#redirectUri(visit.ex),
     })
     const basic = Buffer.from(`${clientId}:${clientSecret}`).toString('base64')
     const headers = ['content-type', 'application/x-www-form-urlencoded']
@@ -191,6 +196,11 @@ class OidcAdaptor implements Filter {
     this.#visits.delete(visit.ex)
     visit.ex.resume(visit.ticket, code)
   }
+}
+
+/** Scheme and host as the client knows them. */
+function originOf(ex: Exchange): string {
+  return `${ex.scheme === 'https' ? 'https' : 'http'}://${ex.request.host}`
 }
 
 function refuse(ex: Exchange, status: number, message: string): number {
