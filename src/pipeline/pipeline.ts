@@ -79,24 +79,77 @@ export interface PipelineOptions {
   readonly parts?: readonly Pipeline[]
 }
 
+/** What the loop reads of a node besides its filter. */
+interface Step {
+  readonly namespace: number
+  readonly jump: readonly number[]
+  readonly requestBodyBytes: number
+  readonly needsRequestBody: ((ex: Exchange) => boolean) | null
+  readonly responseBodyBytes: number
+  readonly before: Captures | null
+  readonly after: Captures | null
+  readonly wraps: boolean
+}
+
+/** What of a flow does not depend on its filters. */
+interface Form {
+  readonly steps: readonly Step[]
+  readonly first: number
+  readonly startsEmpty: boolean
+  readonly stages: readonly Stage[] | null
+}
+
+/** Of a thousand pipelines most have one of a few forms, which are then in the caches. */
+const forms = new Map<string, Form>()
+/** Forgotten when it is full: those in use are held by their pipelines. */
+const FORMS_MAX = 1_000
+
+function formOf(
+  nodes: readonly Node[],
+  startsEmpty: boolean,
+  stages: PipelineOptions['stages'],
+): Form {
+  const steps = nodes.map((node): Step => {
+    const { namespace, jump, requestBodyBytes, needsRequestBody, responseBodyBytes } = node
+    const bodies = { requestBodyBytes, needsRequestBody, responseBodyBytes }
+    const { before, after } = node
+    return { namespace, jump, ...bodies, before, after, wraps: node.wrapping !== null }
+  })
+  const first = stages === undefined ? (nodes.length === 0 ? END : 0) : stages.start
+  const form: Form = { steps, first, startsEmpty, stages: stages?.list ?? null }
+  if (nodes.some(isItsOwn)) return form
+  const key = JSON.stringify(form)
+  const known = forms.get(key)
+  if (known !== undefined) return known
+  if (forms.size === FORMS_MAX) forms.clear()
+  forms.set(key, form)
+  return form
+}
+
+/** Whether a node has functions or templates of its pipeline's own. */
+const isItsOwn = ({ needsRequestBody, before, after }: Node): boolean =>
+  needsRequestBody !== null || before !== null || after !== null
+
 /**
  * A compiled flow and the loop that runs exchanges through it. The caller pins it for each
  * exchange (`start`) and unpins at its end, so that filters are retired only when nobody is inside.
  */
 export class Pipeline implements Engine, Flow {
+  // First what each request reads: of a thousand pipelines none is in a cache, so it is little.
+  #pins = 0
+  #retired = false
+  readonly #form: Form
+  /** By index of the node: its filter, of either sort. */
+  readonly #actors: readonly (Filter | WrappingFilter)[]
+  readonly #parts: readonly Pipeline[] | null
   readonly name: string
   readonly nodes: readonly Node[]
   readonly data: Readonly<Record<string, unknown>> | null
   /** Exchanges that ended in a 500 because something threw. */
   failures = 0
   readonly #log: Logger
-  readonly #startsEmpty: boolean
+  /** To be closed in the end. */
   readonly #filters: readonly (Filter | WrappingFilter)[]
-  readonly #stages: readonly Stage[] | null
-  readonly #first: number
-  readonly #parts: readonly Pipeline[] | null
-  #pins = 0
-  #retired = false
 
   constructor(
     name: string,
@@ -104,16 +157,14 @@ export class Pipeline implements Engine, Flow {
     log: Logger,
     { startsEmpty = false, data, filters, stages, parts }: PipelineOptions = {},
   ) {
+    this.#form = formOf(nodes, startsEmpty, stages)
+    this.#actors = nodes.map((node) => (node.filter ?? node.wrapping) as Filter | WrappingFilter)
+    this.#parts = parts ?? null
     this.name = name
     this.nodes = nodes
     this.data = data ?? null
     this.#log = log
-    this.#startsEmpty = startsEmpty
-    this.#stages = stages === undefined ? null : stages.list
-    this.#first = stages === undefined ? (nodes.length === 0 ? END : 0) : stages.start
-    this.#parts = parts ?? null
-    this.#filters =
-      filters ?? nodes.map((node) => (node.filter ?? node.wrapping) as Filter | WrappingFilter)
+    this.#filters = filters ?? this.#actors
   }
 
   get pinCount(): number {
@@ -125,8 +176,9 @@ export class Pipeline implements Engine, Flow {
     this.#pin()
     ex.engine = this
     ex.pc = 0
-    if (this.#startsEmpty) ex.response.status = 0
-    this.#guarded(ex, this.#first)
+    const form = this.#form
+    if (form.startsEmpty) ex.response.status = 0
+    this.#guarded(ex, form.first)
   }
 
   #pin(): void {
@@ -139,17 +191,18 @@ export class Pipeline implements Engine, Flow {
    * of this one. It pins nothing, so it must come to its end before this one may be retired.
    */
   rehearsal(standIn: (node: Node) => Node): Pipeline {
+    const { startsEmpty, first, stages } = this.#form
     return new Pipeline(this.name, this.nodes.map(standIn), this.#log, {
-      startsEmpty: this.#startsEmpty,
+      startsEmpty,
       ...(this.data === null ? {} : { data: this.data }),
-      ...(this.#stages === null ? {} : { stages: { start: this.#first, list: this.#stages } }),
+      ...(stages === null ? {} : { stages: { start: first, list: stages } }),
       filters: [],
     })
   }
 
   /** Whether there is no answer in it before a filter makes one. */
   get startsEmpty(): boolean {
-    return this.#startsEmpty
+    return this.#form.startsEmpty
   }
 
   /**
@@ -160,7 +213,7 @@ export class Pipeline implements Engine, Flow {
   call(ex: Exchange): void {
     this.#pin()
     const frame = ex.enterFlow(this)
-    this.#guarded(ex, this.#first)
+    this.#guarded(ex, this.#form.first)
     frame.isCalling = false
     // Ended at once: the loop of the caller, which is on the stack, goes on.
     if (ex.engine === frame.engine && ex.outer === frame.outer && ex.state === RUNNING) {
@@ -282,22 +335,22 @@ export class Pipeline implements Engine, Flow {
 
   /** One node: gives the index that follows, END, STOP or AWAY. */
   #step(ex: Exchange, at: number): number {
-    const node = this.nodes[at] as Node
+    const step = this.#form.steps[at] as Step
     ex.pc = at
-    if (node.namespace !== ex.namespace) ex.useNamespace(node.namespace)
-    if (node.requestBodyBytes !== 0 && node.needsRequestBody?.(ex) !== false) {
-      const bytesMax = Math.max(node.requestBodyBytes, ex.requestBodyMax)
+    if (step.namespace !== ex.namespace) ex.useNamespace(step.namespace)
+    if (step.requestBodyBytes !== 0 && step.needsRequestBody?.(ex) !== false) {
+      const bytesMax = Math.max(step.requestBodyBytes, ex.requestBodyMax)
       if (this.#collectRequest(ex, bytesMax)) return AWAY
     }
-    if (node.responseBodyBytes !== 0) {
-      if (this.#collectResponse(ex, node.responseBodyBytes, COLLECT, OK)) return AWAY
+    if (step.responseBodyBytes !== 0) {
+      if (this.#collectResponse(ex, step.responseBodyBytes, COLLECT, OK)) return AWAY
     }
-    if (node.before !== null) node.before.store(ex)
+    if (step.before !== null) step.before.store(ex)
     ex.phase = HANDLE
-    const code =
-      node.filter !== null
-        ? node.filter.handle(ex)
-        : (node.wrapping as WrappingFilter).enter(ex, ex.openScope(at))
+    const actor = this.#actors[at]
+    const code = step.wraps
+      ? (actor as WrappingFilter).enter(ex, ex.openScope(at))
+      : (actor as Filter).handle(ex)
     return this.#returned(ex, code)
   }
 
@@ -311,14 +364,14 @@ export class Pipeline implements Engine, Flow {
   /** What follows once the call that `ex.phase` names has given `code`. */
   #settle(ex: Exchange, code: number): number {
     const at = ex.pc
-    const node = this.nodes[at] as Node
+    const step = this.#form.steps[at] as Step
     if (ex.phase === COLLECT) return at
     if (ex.phase === LEAVE) return this.#left(ex, code)
     // Of a wrapping filter this is `enter`: with OK it has only begun.
-    const isDone = node.wrapping === null || code !== OK
-    if (isDone && node.after !== null && this.#capture(ex, node.after, HANDLE, code)) return AWAY
-    if (isDone && node.wrapping !== null) ex.scopes.pop()
-    return node.jump[code] as number
+    const isDone = !step.wraps || code !== OK
+    if (isDone && step.after !== null && this.#capture(ex, step.after, HANDLE, code)) return AWAY
+    if (isDone && step.wraps) ex.scopes.pop()
+    return step.jump[code] as number
   }
 
   /** Stores what `after` names; true when the response body has to be waited for first. */
@@ -335,11 +388,14 @@ export class Pipeline implements Engine, Flow {
       ex.resumedWith = SUSPENDED
       return this.#settle(ex, code)
     }
-    const filter = (this.nodes[ex.pc] as Node).filter
     ex.state = WAITING
+    if (ex.holder !== null) {
+      ex.waiting = ex.holder
+      return AWAY
+    }
     // Wrapping filters hear of an abort through their scope, waiting or not.
-    if (ex.holder !== null) ex.waiting = ex.holder
-    else ex.waiting = filter?.cancel === undefined ? null : (filter as Required<Filter>)
+    const filter = (this.nodes[ex.pc] as Node).filter
+    ex.waiting = filter?.cancel === undefined ? null : (filter as Required<Filter>)
     return AWAY
   }
 
@@ -348,13 +404,13 @@ export class Pipeline implements Engine, Flow {
     const { scopes } = ex
     // Length first: an index of -1 is looked up by name, in the runtime.
     const scope = scopes.length === 0 ? null : (scopes[scopes.length - 1] as Scope)
-    if (this.#stages !== null && how !== OVER) return this.#leaveStage(ex, scope, how)
+    const { stages } = this.#form
+    if (stages !== null && how !== OVER) return this.#leaveStage(ex, stages, scope, how)
     return scope === null ? FINISHED : this.#leaveScope(ex, scope, how)
   }
 
   /** Scopes of the stage first, unless they enclose what follows. */
-  #leaveStage(ex: Exchange, scope: Scope | null, how: number): number {
-    const stages = this.#stages as readonly Stage[]
+  #leaveStage(ex: Exchange, stages: readonly Stage[], scope: Scope | null, how: number): number {
     let at = stages.length - 1
     while (at > 0 && (stages[at] as Stage).from > ex.pc) at -= 1
     const stage = stages[at] as Stage

@@ -3,11 +3,14 @@ import { addRow, mergeRows, StatsCells, type StatsSnapshot } from './stats.js'
 import { CELLS_PER_ROW, COUNT, ROW_BYTES } from './stats-layout.js'
 
 /**
- * 8 MiB a block, of which only what is written to takes memory. The allocator hands out large
- * pieces as fresh pages of the system; 16 KiB each would be cleared, and so touched, one by one
+ * 7.5 MiB a block, of which only what is written to takes memory. The allocator hands out large
+ * pieces as fresh pages of the system; 15 KiB each would be cleared, and so touched, one by one
  * (measured: 256 MiB of them took 256 MiB, in pieces of 1 MiB 1.1 MiB).
  */
 const ROWS_PER_BLOCK = 512
+/** In front of the first row: the allocator's two words are there, and rows begin at cache lines. */
+const CELLS_BEFORE = 6
+const BLOCK_BYTES = CELLS_BEFORE * Float64Array.BYTES_PER_ELEMENT + ROWS_PER_BLOCK * ROW_BYTES
 
 /** What a worker's rows have changed by; plain data and shared memory, sent as a message. */
 export interface StatsNews {
@@ -22,6 +25,8 @@ export interface StatsNews {
 /** The rows that one worker writes. A key may stand for a server, a pool, a path. */
 export class StatsBlocks {
   readonly #blocks: SharedArrayBuffer[] = []
+  /** All of each block. */
+  readonly #views: Float64Array[] = []
   readonly #rows = new Map<
     string,
     { readonly row: number; readonly cells: StatsCells; uses: number }
@@ -36,7 +41,8 @@ export class StatsBlocks {
     let entry = this.#rows.get(key)
     if (entry === undefined) {
       const row = this.#take()
-      entry = { row, cells: new StatsCells(rowCells(this.#blocks, row)), uses: 0 }
+      const view = this.#views[Math.floor(row / ROWS_PER_BLOCK)] as Float64Array
+      entry = { row, cells: new StatsCells(view, baseOf(row)), uses: 0 }
       this.#rows.set(key, entry)
       this.#opened.push({ key, row })
     }
@@ -84,7 +90,9 @@ export class StatsBlocks {
     const free = this.#free.pop()
     if (free !== undefined) return free
     const first = this.#blocks.length * ROWS_PER_BLOCK
-    this.#blocks.push(new SharedArrayBuffer(ROWS_PER_BLOCK * ROW_BYTES))
+    const block = new SharedArrayBuffer(BLOCK_BYTES)
+    this.#blocks.push(block)
+    this.#views.push(new Float64Array(block))
     for (let row = first + ROWS_PER_BLOCK - 1; row > first; row--) this.#free.push(row)
     return first
   }
@@ -177,5 +185,8 @@ export class StatsReader {
 function rowCells(blocks: readonly SharedArrayBuffer[], row: number): Float64Array {
   const block = blocks[Math.floor(row / ROWS_PER_BLOCK)]
   assert(block !== undefined, `statistics row ${row} lies in a block that was never handed over`)
-  return new Float64Array(block, (row % ROWS_PER_BLOCK) * ROW_BYTES, CELLS_PER_ROW)
+  return new Float64Array(block, baseOf(row) * Float64Array.BYTES_PER_ELEMENT, CELLS_PER_ROW)
 }
+
+/** Index of the row's first cell in its block. */
+const baseOf = (row: number): number => CELLS_BEFORE + (row % ROWS_PER_BLOCK) * CELLS_PER_ROW

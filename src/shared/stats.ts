@@ -7,8 +7,8 @@ import {
   bucketMiddleMs,
   bucketOf,
   CELLS_PER_ROW,
-  CODES,
   COUNT,
+  codeCell,
   ERRORS,
   MAX_MS,
   MIN_MS,
@@ -26,28 +26,36 @@ const ERROR_STATUS_MIN = 400
  */
 export class StatsCells implements StatsRow {
   readonly #cells: Float64Array
+  readonly #base: number
 
-  /** `cells`: CELLS_PER_ROW doubles, zero when new. */
-  constructor(cells: Float64Array) {
+  /**
+   * CELLS_PER_ROW of `cells` from `base` on, zero when new. One view for many rows: a view of its own
+   * is two more cache lines that a record would have to touch.
+   */
+  constructor(cells: Float64Array, base = 0) {
     this.#cells = cells
+    this.#base = base
   }
 
   record(status: number, durationMs: number, bytesIn: number, bytesOut: number): void {
     const cells = this.#cells
-    const count = cells[COUNT] as number
-    if (count === 0 || durationMs < (cells[MIN_MS] as number)) cells[MIN_MS] = durationMs
-    if (durationMs > (cells[MAX_MS] as number)) cells[MAX_MS] = durationMs
-    cells[TOTAL_MS] = (cells[TOTAL_MS] as number) + durationMs
-    cells[BYTES_IN] = (cells[BYTES_IN] as number) + bytesIn
-    cells[BYTES_OUT] = (cells[BYTES_OUT] as number) + bytesOut
+    const base = this.#base
+    const count = cells[base + COUNT] as number
+    if (count === 0 || durationMs < (cells[base + MIN_MS] as number)) {
+      cells[base + MIN_MS] = durationMs
+    }
+    if (durationMs > (cells[base + MAX_MS] as number)) cells[base + MAX_MS] = durationMs
+    cells[base + TOTAL_MS] = (cells[base + TOTAL_MS] as number) + durationMs
+    cells[base + BYTES_IN] = (cells[base + BYTES_IN] as number) + bytesIn
+    cells[base + BYTES_OUT] = (cells[base + BYTES_OUT] as number) + bytesOut
     if (status >= STATUS_MIN && status <= STATUS_MAX) {
-      const code = CODES - STATUS_MIN + status
+      const code = base + codeCell(status)
       cells[code] = (cells[code] as number) + 1
     }
-    const bucket = BUCKETS + bucketOf(durationMs)
+    const bucket = base + BUCKETS + bucketOf(durationMs)
     cells[bucket] = (cells[bucket] as number) + 1
-    if (status >= ERROR_STATUS_MIN) cells[ERRORS] = (cells[ERRORS] as number) + 1
-    cells[COUNT] = count + 1
+    if (status >= ERROR_STATUS_MIN) cells[base + ERRORS] = (cells[base + ERRORS] as number) + 1
+    cells[base + COUNT] = count + 1
   }
 }
 
@@ -79,7 +87,7 @@ export class StatsSnapshot {
   codes(): Map<number, number> {
     const codes = new Map<number, number>()
     for (let status = STATUS_MIN; status <= STATUS_MAX; status++) {
-      const count = this.#cells[CODES + status - STATUS_MIN] as number
+      const count = this.#cells[codeCell(status)] as number
       if (count > 0) codes.set(status, count)
     }
     return codes

@@ -26,14 +26,17 @@ export interface AfterHead {
 
 /** The servers of one pool and how requests are spread over them. */
 export class Pool {
-  /** As error messages call it. */
-  readonly title: string
+  // First what each request reads: of a thousand pools none is in a cache.
   readonly client: UpstreamClient
   readonly timers: TimerWheel
   readonly stats: StatsRow
   readonly afterHead: AfterHead | null
+  /** Where there is one. */
+  readonly #only: PoolServer | null
   readonly #servers: readonly PoolServer[]
   readonly #balancer: Balancer
+  /** As error messages call it. */
+  readonly title: string
 
   constructor(
     name: string,
@@ -42,13 +45,12 @@ export class Pool {
     afterHead: AfterHead | null = null,
     options: Partial<ServerOptions> = {},
   ) {
-    this.title = `${context.pipeline}/${context.name}/${name}`
     this.client = context.upstream
     this.timers = context.timers
     this.stats = context.stats(name)
     this.afterHead = afterHead
     const specs = taggedServers(spec)
-    this.#servers = specs.map(({ url }) => {
+    const servers = specs.map(({ url }) => {
       const origin = parseServerUrl(url) as ServerUrl // the kind has checked it
       // As in Easegress, certificates of back ends are not verified in the v1 dialect.
       const server = this.client.acquire(origin, {
@@ -56,8 +58,10 @@ export class Pool {
         tls: INSECURE,
         ...options,
       })
-      return { server, pathPrefix: origin.pathPrefix }
+      return poolServer(server, origin.pathPrefix)
     })
+    this.#only = servers.length === 1 ? (servers[0] as PoolServer) : null
+    this.#servers = servers
     const { words, base } = context.words(turnsKey(name, spec))
     this.#balancer = createBalancer({
       policy: spec.loadBalance.policy,
@@ -67,6 +71,7 @@ export class Pool {
       wordIndex: base,
       random: (limit) => Math.floor(Math.random() * limit),
     })
+    this.title = `${context.pipeline}/${context.name}/${name}`
   }
 
   /** The exchange goes on when the head of an answer is there, or when there is none to come. */
@@ -77,7 +82,7 @@ export class Pool {
 
   /** The server whose turn it is. */
   pick(ex: Exchange): PoolServer {
-    return this.#servers[this.#balancer.pick(ex)] as PoolServer
+    return this.#only ?? (this.#servers[this.#balancer.pick(ex)] as PoolServer)
   }
 
   /** Where `ex` would go, for people. `server` is null where chance decides. */
@@ -90,6 +95,16 @@ export class Pool {
   close(): void {
     for (const { server } of this.#servers) server.release()
   }
+}
+
+/** Pools that ask the same server share what they know of it, as they share its connections. */
+const bare = new WeakMap<UpstreamServer, PoolServer>()
+
+function poolServer(server: UpstreamServer, pathPrefix: string): PoolServer {
+  if (pathPrefix !== '') return { server, pathPrefix }
+  const known = bare.get(server) ?? { server, pathPrefix }
+  bare.set(server, known)
+  return known
 }
 
 function urlOf({ server, pathPrefix }: PoolServer): string {
