@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { filterKinds, filterKindsV2 } from '../../src/kinds/registry.js'
 import { type Bar, figureText, intervalText } from './bars.js'
 import type { Bench } from './bench.js'
-import { type Fragment, readFragments, withOrigin } from './fragments.js'
+import { type Fragment, issued, readFragments, withOrigin } from './fragments.js'
 import { type MixEntry, writeMix } from './mixes.js'
 import { BenchOptionError, type Options } from './options.js'
 import { putObjects, startGateway } from './peers/gateway.js'
@@ -34,7 +34,8 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`)
 interface Case {
   readonly name: string
   readonly pipeline: GatewayObject
-  readonly entry: MixEntry
+  /** Asked in turn; all have one path. */
+  readonly entries: readonly MixEntry[]
 }
 
 /** Kinds that some pipeline may hold, and for which there is no fragment. */
@@ -45,9 +46,14 @@ export function kindsWithout(fragments: readonly Fragment[]): string[] {
 }
 
 /** The pipeline of a fragment: the filter as often as it asks for, and nothing else. */
-export function fragmentPipeline(fragment: Fragment, name: string, port: number): GatewayObject {
+export function fragmentPipeline(
+  fragment: Fragment,
+  name: string,
+  port: number,
+  folder: string,
+): GatewayObject {
   const { dialect, copies, jumpIf } = fragment
-  const filter = withOrigin(fragment.filter, port)
+  const filter = withOrigin(fragment.filter, port, folder)
   const filters = Array.from({ length: copies }, () => filter)
   if (dialect === 'v1') return pipelineObject(dialect, name, filters)
   const pipeline = pipelineObject(dialect, name, [...filters, ANSWER])
@@ -57,7 +63,7 @@ export function fragmentPipeline(fragment: Fragment, name: string, port: number)
 
 const pathOf = (number: number): string => `/case-${number}`
 
-function casesOf(fragments: readonly Fragment[], site: Site): Case[] {
+function casesOf(fragments: readonly Fragment[], site: Site, folder: string): Case[] {
   const port = site.backEnds[0] as number
   const plain = (name: string, filters: readonly Readonly<Record<string, unknown>>[]) => ({
     name,
@@ -74,16 +80,21 @@ function casesOf(fragments: readonly Fragment[], site: Site): Case[] {
   ].map(({ name, filters }, i) => ({
     name,
     pipeline: pipelineObject(name === EMPTY_V2 ? 'v2' : 'v1', `case-${i}`, filters),
-    entry: { path: pathOf(i), headers: { 'X-User': 'bench' } },
+    entries: [{ path: pathOf(i), headers: { 'X-User': 'bench' } }],
   }))
   const measured = fragments.map((fragment, i) => {
     const number = fixed.length + i
-    const { method, headers, body, status } = fragment.request
-    const expect = { status }
+    const { method, body, status } = fragment.request
+    const { filter, headers } = issued(fragment, port)
+    const entry = { path: pathOf(number), method, expect: { status } }
     return {
       name: fragment.name,
-      pipeline: fragmentPipeline(fragment, `case-${number}`, port),
-      entry: { path: pathOf(number), method, headers, expect, ...(body === '' ? {} : { body }) },
+      pipeline: fragmentPipeline({ ...fragment, filter }, `case-${number}`, port, folder),
+      entries: headers.map((each) => ({
+        ...entry,
+        headers: each,
+        ...(body === '' ? {} : { body }),
+      })),
     }
   })
   return [...fixed, ...measured]
@@ -152,7 +163,8 @@ export function filterBars(fragments: readonly Fragment[], series: readonly Seri
 
 /** Prints the table. One gateway holds all pipelines, so its code has seen them all. */
 export async function measureFilters(bench: Bench, options: Options, root: string): Promise<void> {
-  const all = readFragments(join(root, 'scripts', 'bench', 'filters'))
+  const folder = join(root, 'scripts', 'bench', 'filters')
+  const all = readFragments(folder)
   const wanted = all.filter(
     ({ kind }) => options.kinds.length === 0 || options.kinds.includes(kind),
   )
@@ -161,7 +173,7 @@ export async function measureFilters(bench: Bench, options: Options, root: strin
     throw new BenchOptionError(`--filter: no fragment of ${unknown.join(', ')}`)
   const backEnd = await origin(bench, [`bytes=${BYTES}`])
   const site = { ...PLAIN_SITE, connections: bench.connections, backEnds: backEnd.ports }
-  const cases = casesOf(wanted, site)
+  const cases = casesOf(wanted, site, folder)
   const { place, connections } = bench
   const subject = await startGateway({
     build: bench.builds[0],
@@ -171,17 +183,20 @@ export async function measureFilters(bench: Bench, options: Options, root: strin
       serverObject(
         'v1',
         port,
-        cases.map((each) => ({ path: each.entry.path, backend: each.pipeline.name })),
+        cases.map(({ entries, pipeline }) => ({
+          path: (entries[0] as MixEntry).path,
+          backend: pipeline.name,
+        })),
         site,
       ),
     ],
     ready: null,
   })
   const created = await createCases(subject, cases)
-  const sides: Side[] = created.map(({ name, entry }) => ({
+  const sides: Side[] = created.map(({ name, entries }) => ({
     name,
     subject,
-    load: { connections, mix: writeMix(place.household, [entry]) },
+    load: { connections, mix: writeMix(place.household, entries), inTurn: true },
   }))
   for (const side of sides) await loadSide(bench, side, WARM_UP_SECONDS)
   const count = options.rounds ?? (options.quick ? 3 : ROUNDS)

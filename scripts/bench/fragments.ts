@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseYaml } from '../../src/spec/yaml.js'
+import { issueTokens, type TokenWish } from './tokens.js'
 
 /** One way to use one kind. */
 export interface Fragment {
@@ -18,6 +19,8 @@ export interface Fragment {
   /** The bar in microseconds, or null. */
   readonly microsMax: number | null
   readonly request: FragmentRequest
+  /** Tokens that its requests carry, in turn, and whose key the filter gets; null for none. */
+  readonly tokens: TokenWish | null
   /** The filter, but for its name. */
   readonly filter: Readonly<Record<string, unknown>>
 }
@@ -31,8 +34,11 @@ export interface FragmentRequest {
 }
 
 const COPIES_DEFAULT = 8
-/** Where a filter's fields need the address of the back end. */
+/** Where a filter's fields need the address of the back end, and headers its host alone. */
 const ORIGIN = 'http://origin'
+const ORIGIN_HOST = 'origin.test'
+/** Where they need a folder with files in it: that of the fragments. */
+const FOLDER = '/folder-of-fragments'
 
 interface Written {
   readonly summary?: string
@@ -41,6 +47,7 @@ interface Written {
   readonly copies?: number
   readonly microsMax?: number
   readonly request?: Partial<FragmentRequest>
+  readonly tokens?: TokenWish
   readonly filter?: Readonly<Record<string, unknown>>
 }
 
@@ -60,6 +67,7 @@ export function readFragment(name: string, text: string): Fragment {
     copies: written.copies ?? COPIES_DEFAULT,
     microsMax: written.microsMax ?? null,
     request: { method: 'GET', headers: {}, body: '', status: '2xx', ...written.request },
+    tokens: written.tokens ?? null,
     filter: written.filter ?? {},
   }
 }
@@ -76,7 +84,32 @@ export function readFragments(folder: string): Fragment[] {
 export function withOrigin(
   filter: Readonly<Record<string, unknown>>,
   port: number,
+  folder = '',
 ): Readonly<Record<string, unknown>> {
-  const text = JSON.stringify(filter).replaceAll(ORIGIN, `http://127.0.0.1:${port}`)
+  const text = JSON.stringify(filter)
+    .replaceAll(ORIGIN, `http://127.0.0.1:${port}`)
+    .replaceAll(FOLDER, folder)
   return JSON.parse(text) as Readonly<Record<string, unknown>>
+}
+
+/** With a key and tokens of its own, if it wants such: a filter, and headers of each request. */
+export function issued(
+  { tokens, filter, request }: Fragment,
+  port: number,
+): {
+  readonly filter: Fragment['filter']
+  readonly headers: readonly FragmentRequest['headers'][]
+} {
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [
+      name,
+      value === ORIGIN_HOST ? `127.0.0.1:${port}` : value,
+    ]),
+  )
+  if (tokens === null) return { filter, headers: [headers] }
+  const { jwt, tokens: all } = issueTokens(tokens)
+  return {
+    filter: { ...filter, jwt },
+    headers: all.map((token) => ({ ...headers, Authorization: `Bearer ${token}` })),
+  }
 }

@@ -15,6 +15,7 @@ it.each<[name: string, load: Partial<Load>, want: readonly string[]]>([
   ],
   ['an open loop, at a whole rate', { rate: 1234.6 }, [...BASE, '--rate', '1235', ...END]],
   ['at least one request a second', { rate: 0.1 }, [...BASE, '--rate', '1', ...END]],
+  ['a mix in turn', { mix: 'f', inTurn: true }, [...BASE, '--mix', 'f', '--in-turn', ...END]],
   ['idle connections', { idleEverySeconds: 8 }, [...BASE, '--idle-every', '8s', ...END]],
   ['a number of requests', { requests: 5 }, [...BASE.slice(0, 4), '-n', '5', ...END]],
   [

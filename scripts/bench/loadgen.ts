@@ -11,6 +11,8 @@ export interface Load {
   readonly bodyBytes?: number
   /** A file of requests instead of one. */
   readonly mix?: string
+  /** Of the mix: one after the other, in place of by chance. */
+  readonly inTurn?: boolean
   /** Length that the body of every answer must have. */
   readonly expectBytes?: number
   /** Default `2xx`. */
@@ -83,6 +85,7 @@ export function loadgenArgs(
   add('--method', load.method)
   add('--body-bytes', load.bodyBytes)
   add('--mix', load.mix)
+  if (load.inTurn === true) args.push('--in-turn')
   add('--expect-bytes', load.expectBytes)
   add('--expect-status', load.expectStatus)
   add('--pipeline', load.pipeline)
