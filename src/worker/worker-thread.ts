@@ -36,7 +36,9 @@ import { type ToWorkerActor, WorkerActor } from './worker-actor.js'
 const CLAIM_TIMEOUT_MS = 10_000
 const DRAIN_POLL_MS = 20
 /** From new connections going to other workers to the end of this one. */
-const LEAVE_MS = 15
+const LEAVE_MS = 50
+/** To accept, to read, to answer. */
+const LAST_TURNS = 3
 
 /** Wires up one worker: its actor, its listeners, its way to the root and to the coordinator. */
 export class WorkerThread implements Actor<RootToWorker> {
@@ -219,8 +221,14 @@ export class WorkerThread implements Actor<RootToWorker> {
     if (this.#isDying) this.#end(1)
     this.#isDying = true
     // Connections that wait to be accepted would be cut with the socket they wait at.
-    if (this.#sockets.leave()) setTimeout(() => this.#end(1), LEAVE_MS)
+    if (this.#sockets.leave()) setTimeout(() => this.#endAfter(LAST_TURNS), LEAVE_MS)
     else this.#end(1)
+  }
+
+  /** A timer that is late comes before what arrived meanwhile: that is looked at first. */
+  #endAfter(turns: number): void {
+    if (turns === 0) this.#end(1)
+    else setImmediate(() => this.#endAfter(turns - 1))
   }
 
   #end(code: number): void {
