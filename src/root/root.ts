@@ -6,6 +6,7 @@ import type { NodeControls } from '../admin/node-controls.js'
 import { type AdminServer, createAdminServer } from '../admin/server.js'
 import { catalogue } from '../kinds/catalogue.js'
 import { systemTime, type Time, type Timer } from '../lib/clock.js'
+import { collectAtRest } from '../lib/idle-collector.js'
 import { makeDir } from '../lib/make-dir.js'
 import type { Effective } from '../options/options.js'
 import { heartbeatMemory, Watchdog } from '../shared/heartbeat.js'
@@ -22,6 +23,8 @@ import { Workers } from './workers.js'
 
 const WATCH_EVERY_MS = 1_000
 const SERVE_WAIT_MS = 5_000
+/** The admin API is asked hardly at all then. */
+const REST_SHARE = 0.05
 
 /** Files below the home directory. */
 export interface Paths {
@@ -211,6 +214,7 @@ export class Root {
     await this.#started
     await this.#untilServed()
     await this.#listenForAdmin()
+    collectAtRest(this.#time, REST_SHARE)
     this.log.info('ready', { traffic: options.trafficHost || 'all addresses' })
     writeFileSync(this.#paths.pidFile, `${process.ppid}\n`, { mode: 0o644 })
   }

@@ -12,8 +12,8 @@ import type { Scenario } from './scenario.js'
 const OBJECT_COUNT = 1000
 const SERVER_COUNT = 10
 const WORKERS = 2
-/** The compiler and the collector go on for a while after the last object. */
-const SETTLE_SECONDS = 6
+/** Threads give memory back once they have been at rest for a while (`lib/idle-collector.ts`). */
+const SETTLE_SECONDS = 20
 /** Long enough that a collection, once in a while, does not stand for all of the time. */
 const READINGS = 3
 const SLICES_PER_READING = 5
