@@ -28,8 +28,12 @@ const packr = new Packr({
 
 /** Plain data as msgpack bytes of their own. Undefined becomes null; bigints and dates do not pass. */
 export function encodeBody(value: unknown): Uint8Array<ArrayBuffer> {
-  // `pack` returns a view of a pool that the next call writes over.
-  return new Uint8Array(packr.pack(value))
+  return new Uint8Array(packBody(value))
+}
+
+/** The same in memory that the next call writes over, for who copies it at once. */
+export function packBody(value: unknown): Uint8Array {
+  return packr.pack(value)
 }
 
 /**

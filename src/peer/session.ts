@@ -156,6 +156,10 @@ export class Session implements ConnectionHandler {
     if (this.#over || this.#outbox === null) return 'full'
     const frame = encodeTraffic(traffic)
     if (frame === null) return 'too-long'
+    if (!this.#blocked && this.#outbox.isEmpty) {
+      this.#write(frame)
+      return 'sent'
+    }
     if (!this.#outbox.push(frame)) {
       this.#full = true
       this.stats.dropped += 1

@@ -6,7 +6,7 @@ import {
   messageProblem,
   type SnapshotMessage,
 } from '../raft/raft.js'
-import { decodeBody, encodeBody } from './body.js'
+import { decodeBody, packBody } from './body.js'
 import { BODY_BYTES_MAX, encodeFrame, FRAME, type FrameType } from './frame.js'
 import { CHANNEL, type Channel } from './identity.js'
 
@@ -82,7 +82,7 @@ export function trafficProblem(
 /** A whole frame; what is too long for one gives null. */
 export function encodeTraffic(traffic: Traffic): Uint8Array<ArrayBuffer> | null {
   const [type, value] = packed(traffic)
-  const body = encodeBody(value)
+  const body = packBody(value)
   return body.byteLength > BODY_BYTES_MAX ? null : encodeFrame(type, body)
 }
 
