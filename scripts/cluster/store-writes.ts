@@ -13,8 +13,12 @@ import { incarnationOf, introductionOf, PUT_SERVICE, silent } from './store-node
 
 const ETCD = '/usr/bin/etcd'
 const CLIENTS = [1, 32, 256]
-const WARM_MS = 1_000
-const MEASURE_MS = 4_000
+/** Before anything is measured: one side is compiled while it runs. */
+const WARM_MS = 3_000
+const WARM_CLIENTS = 32
+/** The two sides take turns, so that what else the machine does hits both. */
+const TURNS = 6
+const TURN_MS = 1_000
 const VALUE_BYTES = 256
 const STORE_NODE = join(dirname(fileURLToPath(import.meta.url)), 'store-node.js')
 
@@ -28,26 +32,35 @@ interface Subject {
   stop(): Promise<void>
 }
 
-async function measure(put: Put, clients: number): Promise<number> {
-  const value = randomBytes(VALUE_BYTES)
-  let count = 0
-  let isOver = false
-  const client = async (): Promise<void> => {
-    while (!isOver) {
-      const key = Buffer.from(String(randomInt(10_000)).padStart(16, 'k'), 'latin1')
-      await put(key, value)
-      count += 1
+class Figures {
+  readonly #latenciesMs: number[] = []
+  #ms = 0
+
+  async turn(put: Put, clients: number, forMs: number): Promise<void> {
+    const value = randomBytes(VALUE_BYTES)
+    const fromMs = performance.now()
+    const client = async (): Promise<void> => {
+      for (let nowMs = fromMs; nowMs - fromMs < forMs; ) {
+        const key = Buffer.from(String(randomInt(10_000)).padStart(16, 'k'), 'latin1')
+        const sentMs = nowMs
+        await put(key, value)
+        nowMs = performance.now()
+        this.#latenciesMs.push(nowMs - sentMs)
+      }
     }
+    await Promise.all(Array.from({ length: clients }, client))
+    this.#ms += performance.now() - fromMs
   }
-  const all = Array.from({ length: clients }, client)
-  await sleep(WARM_MS)
-  const before = count
-  const fromMs = performance.now()
-  await sleep(MEASURE_MS)
-  const perSecond = ((count - before) / (performance.now() - fromMs)) * 1000
-  isOver = true
-  await Promise.all(all)
-  return perSecond
+
+  get perSecond(): number {
+    return (this.#latenciesMs.length / this.#ms) * 1000
+  }
+
+  toString(): string {
+    const sorted = Float64Array.from(this.#latenciesMs).sort()
+    const at = (share: number) => (sorted[Math.floor(sorted.length * share)] ?? 0).toFixed(1)
+    return `${this.perSecond.toFixed(0)}/s (p50 ${at(0.5)}, p99 ${at(0.99)} ms)`
+  }
 }
 
 function ended(child: ChildProcess): Promise<void> {
@@ -214,7 +227,18 @@ async function etcd(count: number, dir: string): Promise<Subject> {
   }
 }
 
-/** Puts of 256 bytes a second, through the leader; the two sides take turns. */
+async function compare(own: Subject, other: Subject | null, clients: number): Promise<string> {
+  const here = new Figures()
+  const there = new Figures()
+  for (let turn = 0; turn < TURNS; turn++) {
+    await here.turn(own.put, clients, TURN_MS)
+    if (other !== null) await there.turn(other.put, clients, TURN_MS)
+  }
+  if (other === null) return `${here}`
+  return `${here}, etcd ${there}: ${(here.perSecond / there.perSecond).toFixed(2)}x`
+}
+
+/** Puts of 256 bytes a second, through the leader, and how long each takes. */
 export async function storeWrites(): Promise<void> {
   const hasEtcd = existsSync(ETCD)
   if (!hasEtcd) say(`there is no ${ETCD}: nothing to compare with`)
@@ -222,14 +246,13 @@ export async function storeWrites(): Promise<void> {
     const dir = mkdtempSync(join(tmpdir(), 'easegress-store-'))
     const own = await ours(count, join(dir, 'ours'))
     const other = hasEtcd ? await etcd(count, join(dir, 'etcd')) : null
+    for (const { put } of other === null ? [own] : [own, other]) {
+      await new Figures().turn(put, WARM_CLIENTS, WARM_MS)
+    }
     for (const clients of CLIENTS) {
-      const here = await measure(own.put, clients)
-      const there = other === null ? null : await measure(other.put, clients)
-      const ratio =
-        there === null ? '' : `, etcd ${there.toFixed(0)}/s: ${(here / there).toFixed(1)}x`
-      say(
-        `${count} node${count > 1 ? 's' : ' '}  ${String(clients).padStart(3)} clients  ${here.toFixed(0)}/s${ratio}`,
-      )
+      const nodes = `${count} node${count > 1 ? 's' : ' '}`
+      const figures = await compare(own, other, clients)
+      say(`${nodes}  ${String(clients).padStart(3)} clients  ${figures}`)
     }
     await own.stop()
     await other?.stop()
