@@ -94,7 +94,7 @@ it.each(cookbookPages())('%s', async (page) => {
     const backEnd = isBackEnd ? await world.backEnd(new CookbookBackEnd(port).handle) : null
     ports.set(port, backEnd === null ? await freePort() : backEnd.port)
   }
-  const steps = readPage(page, (port) => ports.get(port) as number)
+  const steps = readPage(page, (port) => ports.get(port) as number, join(dir, 'www'))
   // Variables and functions of the shell live on from one block to the next.
   let before = ''
   for (const step of steps) {

@@ -270,6 +270,14 @@ it.each<[accept: string, coding: string | null, text: string]>([
   }),
 )
 
+it('the name of a coding stands for the usual ending', () =>
+  withServer('precompressed: gzip', async (harness) => {
+    const headers: [string, string][] = [['accept-encoding', 'gzip']]
+    const client = await harness.ask({ path: '/sub/page.html', headers })
+    expect(client.header('content-encoding')).toBe('gzip')
+    expect(gunzipSync(bytesOf(client)).toString()).toBe('page, compressed')
+  }))
+
 it.each<[path: string, headers: [string, string][], isGzipped: boolean]>([
   ['/a.txt', [['accept-encoding', 'gzip;q=0.5']], true],
   ['/a.txt', [['accept-encoding', 'gzip;q=0']], false],

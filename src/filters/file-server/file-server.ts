@@ -72,6 +72,8 @@ class FileServer implements Filter {
     this.#precompressed = spec.precompressed
       .split(/ +/)
       .filter((ending) => ending !== '')
+      // As documented; Easegress itself looks for `page.html.gzip` alone.
+      .flatMap((ending) => (ending === 'gzip' ? ['gz', ending] : [ending]))
       .map((ending) => ({ ending, coding: CODINGS[ending] ?? ending.toLowerCase() }))
     this.#compresses = spec.compress === 'gzip'
     const { bufferPoolSize, bufferPoolMaxFileSize, bufferPoolTTL } = spec.cache

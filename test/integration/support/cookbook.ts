@@ -24,16 +24,25 @@ export function cookbookPages(): string[] {
 /** In which format the objects of a page are. */
 export const dialectOf = (page: string): 'v1' | 'v2' => (page.startsWith('v2/') ? 'v2' : 'v1')
 
+/** The folder that pages have files in. */
+const FILES = '/var/www'
+
 /**
  * Every number that follows `127.0.0.1:`, `port: `, `--port ` or `listen(` is a port, and is
- * replaced.
+ * replaced, and so is the folder `/var/www`.
  */
-export function readPage(name: string, portOf: (port: number) => number): Step[] {
+export function readPage(
+  name: string,
+  portOf: (port: number) => number,
+  files: string = FILES,
+): Step[] {
   const text = readFileSync(join(FOLDER, name), 'utf8')
-  const placed = text.replace(
-    /(127\.0\.0\.1:|\bport: |--port |listen\()(\d+)/g,
-    (_all, before: string, port: string) => before + portOf(Number(port)),
-  )
+  const placed = text
+    .replaceAll(FILES, files)
+    .replace(
+      /(127\.0\.0\.1:|\bport: |--port |listen\()(\d+)/g,
+      (_all, before: string, port: string) => before + portOf(Number(port)),
+    )
   const steps: Step[] = []
   for (const [, language, block = ''] of placed.matchAll(/^```(\w+)\n(.*?)^```$/gms)) {
     if (language === 'yaml') steps.push({ type: 'objects', documents: block.split(/^---\n/m) })
