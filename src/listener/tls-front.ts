@@ -1,15 +1,11 @@
 import { connect, createServer, isIP, type Server, type Socket } from 'node:net'
-import {
-  createSecureContext,
-  createServer as createTlsServer,
-  type SecureContext,
-  type TLSSocket,
-  type Server as TlsServer,
-} from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
 import { flag, libc, socketAddress } from '../lib/libc.js'
 import { addressBytes } from '../lib/listen-sockets.js'
 import type { Logger } from '../telemetry/log.js'
+import { readGreeting } from './client-hello.js'
 import {
+  type CertificatePair,
   type ConnectionGate,
   DEFAULT_LIMITS,
   type ListenAddress,
@@ -40,7 +36,8 @@ export class TlsFront implements TrafficListener {
   readonly #peers: PeerBook
   readonly #gate: ConnectionGate
   readonly #server: Server
-  readonly #tls: TlsServer
+  /** One for each certificate, in order. */
+  readonly #tls: readonly Shown[]
   readonly #sockets = new Set<Socket>()
   #place: Place | null = null
   #isAccepting = true
@@ -57,10 +54,14 @@ export class TlsFront implements TrafficListener {
     this.#innerSocket = innerSocket
     this.#peers = peers
     this.#gate = gate
-    this.#tls = tlsServerOf(identity)
-    this.#tls.on('secureConnection', (socket) => this.#join(socket))
-    // Not of TLS, cut off, too slow, or without the certificate: nobody's business but the client's.
-    this.#tls.on('tlsClientError', (_error, socket) => socket.destroy())
+    this.#tls = identity.pairs.map((pair) => {
+      const server = tlsServerOf(pair, identity.clientCa)
+      server.on('secureConnection', (socket) => this.#join(socket))
+      // Not of TLS, cut off, too slow, or without the certificate: the client's own business.
+      server.on('tlsClientError', (_error, socket) => socket.destroy())
+      return { names: new Set(pair.names), server }
+    })
+    if (this.#tls.length === 0) throw new Error('there is no certificate')
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket))
     this.#server.on('error', () => {}) // accept(2) without descriptors; it goes on by itself
   }
@@ -157,7 +158,40 @@ export class TlsFront implements TrafficListener {
       this.#sockets.delete(socket)
       this.#gate.closed()
     })
-    this.#tls.emit('connection', socket)
+    if (this.#tls.length === 1) this.#serverFor('').emit('connection', socket)
+    else this.#greet(socket)
+  }
+
+  /**
+   * Which certificate is shown depends on the host the client asks for, and Node.js adds the one that
+   * its SNICallback chooses to the first instead of replacing it: with keys of two kinds the wrong
+   * one would be shown. So the host is read out of the greeting before TLS begins.
+   */
+  #greet(socket: Socket): void {
+    const timer = setTimeout(() => socket.destroy(), HANDSHAKE_MS)
+    socket.once('close', () => clearTimeout(timer))
+    let held: Buffer = Buffer.alloc(0)
+    const look = (): void => {
+      const chunk: Buffer | null = socket.read()
+      if (chunk === null) return
+      held = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+      const greeting = readGreeting(held)
+      if (!greeting.isWhole) return
+      clearTimeout(timer)
+      socket.off('readable', look)
+      socket.unshift(held)
+      this.#serverFor(greeting.serverName).emit('connection', socket)
+    }
+    socket.on('readable', look)
+  }
+
+  /** The first that is for the name, as Go's `crypto/tls` chooses; else the first of all. */
+  #serverFor(name: string): TlsServer {
+    const plain = name.toLowerCase().replace(/\.+$/, '')
+    const dot = plain.indexOf('.')
+    const wildcard = dot < 0 ? '' : `*${plain.slice(dot)}`
+    const found = this.#tls.find(({ names }) => names.has(plain) || names.has(wildcard))
+    return (found ?? (this.#tls[0] as Shown)).server
   }
 
   /** The handshake is done: from now on each side gets what the other sends. */
@@ -182,27 +216,21 @@ export class TlsFront implements TrafficListener {
   }
 }
 
-function tlsServerOf({ pairs, clientCa }: TlsIdentity): TlsServer {
-  const contexts = pairs.map(({ cert, key, names }) => ({
-    names: new Set(names),
-    context: createSecureContext({ cert, key, ...(clientCa === '' ? {} : { ca: clientCa }) }),
-  }))
-  const [first] = pairs
-  if (first === undefined) throw new Error('there is no certificate')
-  /** The first that is for the name, as Go's `crypto/tls` does. */
-  const choose = (name: string): SecureContext | undefined => {
-    const plain = name.toLowerCase().replace(/\.+$/, '')
-    const dot = plain.indexOf('.')
-    const wildcard = dot < 0 ? '' : `*${plain.slice(dot)}`
-    return contexts.find(({ names }) => names.has(plain) || names.has(wildcard))?.context
-  }
+/** A certificate, and the server that shows it. */
+interface Shown {
+  readonly names: ReadonlySet<string>
+  readonly server: TlsServer
+}
+
+const CIPHERS = `TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:${TLS12_CIPHERS}`
+
+function tlsServerOf({ cert, key }: CertificatePair, clientCa: string): TlsServer {
   return createTlsServer({
-    cert: first.cert,
-    key: first.key,
+    cert,
+    key,
     minVersion: 'TLSv1.2',
-    ciphers: `TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:${TLS12_CIPHERS}`,
+    ciphers: CIPHERS,
     handshakeTimeout: HANDSHAKE_MS,
-    SNICallback: (name, done) => done(null, choose(name)),
     ...(clientCa === '' ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
   })
 }
