@@ -194,11 +194,21 @@ it.each<[name: string, claims: object, leewayMs: number, isValid: boolean]>([
 it('a token that is remembered expires all the same, and is forgotten in time', () => {
   const verifier = hs256()
   const token = hmacToken({ exp: NOW_S + 10, nbf: NOW_S })
+  const once = verifier.verify(token, NOW_MS)
   const first = verifier.verify(token, NOW_MS)
+  // It is remembered when it has come twice.
+  expect(first).toEqual(once)
+  expect(first).not.toBe(once)
   expect(verifier.verify(token, NOW_MS + 9_999)).toBe(first)
   expect(verifier.verify(token, NOW_MS + 10_000)).toBeNull()
   expect(verifier.verify(token, NOW_MS - 1)).toBeNull()
+  // Tokens that come once take nobody's place.
   for (let i = 0; i < 1_200; i++) expect(verifier.verify(hmacToken({ i }), NOW_MS)).toEqual({ i })
+  expect(verifier.verify(token, NOW_MS)).toBe(first)
+  for (let i = 0; i < 1_200; i++) {
+    const other = hmacToken({ i, twice: true })
+    for (const _each of [1, 2]) expect(verifier.verify(other, NOW_MS)).toMatchObject({ i })
+  }
   const again = verifier.verify(token, NOW_MS)
   expect(again).toEqual(first)
   expect(again).not.toBe(first)

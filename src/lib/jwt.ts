@@ -10,15 +10,20 @@ export const TOKEN_CHARS_MAX = 16_384
 /** Tokens remembered, in each of two generations, and how long one may be for that. */
 const REMEMBERED_MAX = 512
 const REMEMBERED_CHARS_MAX = 4_096
+/** Marks of tokens that have come once; a power of two. */
+const MARKS = 4_096
+/** Characters of a signature that make a mark, 6 bits each. */
+const MARK_CHARS = 5
 
 /**
  * Verifies tokens in JWS compact serialisation (RFC 7515 §7.1, RFC 7519) with one key of one
  * algorithm, synchronously. What the header of a token says is compared with that algorithm and
  * never decides anything.
  *
- * Tokens that passed are remembered, at most 1,024 of at most 4,096 characters, and only their
- * times are checked when they come again: 0.5 µs in place of 3 for HS256, 0.9 in place of 22 for
- * RS256.
+ * Tokens that passed twice are remembered, at most 1,024 of at most 4,096 characters, and only
+ * their times are checked when they come again: 0.5 µs in place of 2 for HS256, 0.9 in place of 22
+ * for RS256. Those that come once leave nothing but a mark: to keep each of them took as long as
+ * their hashes.
  */
 export class JwtVerifier {
   readonly #algorithm: string
@@ -28,6 +33,8 @@ export class JwtVerifier {
   #knownHeader = ''
   #recent = new Map<string, JwtClaims>()
   #older = new Map<string, JwtClaims>()
+  /** By some of its bits, the rest of them: what was here last. */
+  readonly #marks = new Int32Array(MARKS)
 
   /** `key`: one that `checkJwtKey` has nothing against. */
   constructor(key: JwtKey, leewayMs: number) {
@@ -45,9 +52,22 @@ export class JwtVerifier {
     if (claims === null) {
       claims = this.#older.get(token) ?? this.#read(token)
       if (claims === null) return null
-      if (token.length <= REMEMBERED_CHARS_MAX) this.#remember(token, claims)
+      if (token.length <= REMEMBERED_CHARS_MAX && this.#hasCome(token)) {
+        this.#remember(token, claims)
+      }
     }
     return isTimely(claims, nowMs, this.#leewayMs) ? claims : null
+  }
+
+  /** Whether a token with such a signature was here before, and not too many others since. */
+  #hasCome(token: string): boolean {
+    let mark = 0
+    for (let i = 1; i <= MARK_CHARS; i++)
+      mark = (mark << 6) ^ token.charCodeAt(token.length - 1 - i)
+    const index = mark & (MARKS - 1)
+    if (this.#marks[index] === mark) return true
+    this.#marks[index] = mark
+    return false
   }
 
   #remember(token: string, claims: JwtClaims): void {
