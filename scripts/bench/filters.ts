@@ -22,6 +22,8 @@ const WARM_UP_SECONDS = 1
 const EMPTY = 'empty'
 /** A pipeline of v2 has to make an answer, so there it is one that does nothing else. */
 const EMPTY_V2 = 'empty, v2'
+/** The empty pipeline, asked with tokens: a head that is another each time costs something by itself. */
+const EMPTY_TOKENS = 'empty, tokens'
 const ANSWER = { name: 'answer', kind: 'Mock', rules: [{ code: 200 }] }
 /** Issue 5: a usual pipeline beside Proxy alone. */
 const PROXY = 'Proxy alone'
@@ -61,6 +63,9 @@ export function fragmentPipeline(
   return { ...pipeline, flow: [...flow, { filter: ANSWER.name }] }
 }
 
+/** Whether its requests have heads of their own, each. */
+const isVaried = ({ tokens }: Fragment): boolean => tokens !== null && tokens.count > 1
+
 const pathOf = (number: number): string => `/case-${number}`
 
 function casesOf(fragments: readonly Fragment[], site: Site, folder: string): Case[] {
@@ -72,16 +77,24 @@ function casesOf(fragments: readonly Fragment[], site: Site, folder: string): Ca
   const adaptor = { kind: 'RequestAdaptor', header: { set: { 'X-Bench': 'value' } } }
   const validator = { kind: 'Validator', headers: { 'X-User': { regexp: '^[a-z]+$' } } }
   const proxy = proxyFilter('v1', site)
+  const varied = fragments.find(isVaried)
   const fixed = [
     plain(EMPTY, []),
     plain(PROXY, [proxy]),
     plain(USUAL, [validator, adaptor, proxy]),
     plain(EMPTY_V2, [ANSWER]),
-  ].map(({ name, filters }, i) => ({
-    name,
-    pipeline: pipelineObject(name === EMPTY_V2 ? 'v2' : 'v1', `case-${i}`, filters),
-    entries: [{ path: pathOf(i), headers: { 'X-User': 'bench' } }],
-  }))
+    ...(varied === undefined ? [] : [plain(EMPTY_TOKENS, [])]),
+  ].map(({ name, filters }, i) => {
+    const asked =
+      name === EMPTY_TOKENS && varied !== undefined
+        ? issued(varied, port).headers
+        : [{ 'X-User': 'bench' }]
+    return {
+      name,
+      pipeline: pipelineObject(name === EMPTY_V2 ? 'v2' : 'v1', `case-${i}`, filters),
+      entries: asked.map((headers) => ({ path: pathOf(i), headers })),
+    }
+  })
   const measured = fragments.map((fragment, i) => {
     const number = fixed.length + i
     const { method, body, status } = fragment.request
@@ -130,8 +143,9 @@ export function costTable(fragments: readonly Fragment[], series: readonly Serie
   }
 }
 
-function costOf({ name, copies, dialect }: Fragment, series: readonly Series[]) {
-  const empty = dialect === 'v1' ? EMPTY : EMPTY_V2
+function costOf(fragment: Fragment, series: readonly Series[]) {
+  const { name, copies, dialect } = fragment
+  const empty = dialect === 'v2' ? EMPTY_V2 : isVaried(fragment) ? EMPTY_TOKENS : EMPTY
   const base = series.find((each) => each.name === empty)
   const ours = series.find((each) => each.name === name)
   if (base === undefined || ours === undefined) return null
