@@ -1,4 +1,5 @@
 import type { Exchange } from '../http/exchange.js'
+import type { HttpResponse } from '../http/message.js'
 import { CodedBody, forbidsTransform, haveOtherBytes } from './coded-body.js'
 import { WholeBody } from './whole-body.js'
 
@@ -23,9 +24,8 @@ export class UnaskedCoding {
   /** What comes of a body breaks off beyond `bytesMax`; negative: there is no limit. */
   apply(ex: Exchange, bytesMax: number): void {
     const { request, response } = ex
+    if (!isGzipped(response)) return
     const { body, headers } = response
-    if (response.source === null && body === null) return
-    if (headers.get('content-encoding')?.toLowerCase() !== 'gzip') return
     const asked = request.headers
     // Who asks for a part means a part of the bytes that are there.
     if ((asked.get('accept-encoding') ?? '') !== '' || asked.has('range')) return
@@ -38,4 +38,10 @@ export class UnaskedCoding {
     headers.delete('content-encoding')
     haveOtherBytes(headers)
   }
+}
+
+/** Whether there is anything for {@link UnaskedCoding.apply} to look at. */
+export function isGzipped({ source, body, headers }: HttpResponse): boolean {
+  if (source === null && body === null) return false
+  return headers.get('content-encoding')?.toLowerCase() === 'gzip'
 }

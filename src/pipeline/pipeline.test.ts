@@ -495,3 +495,22 @@ it('every field of an exchange keeps its place from request to request', () => {
   ex.reset()
   expect(Object.keys(ex)).toEqual(fields)
 })
+
+it('pipelines that look alike share their form, and nothing else', () => {
+  const traces: string[][] = [[], []]
+  const tickets: number[] = []
+  const flows = traces.map((trace, at) =>
+    flowOf([
+      node(new Step(`a${at}`, trace, waits(tickets))),
+      node(new Step(`b${at}`, trace, () => at), { to: [END] }),
+      node(new Step(`c${at}`, trace)),
+    ]),
+  )
+  const clients = flows.map((flow) => flow.start())
+  expect(traces).toEqual([['a0'], ['a1']])
+  for (const [at, client] of clients.entries()) client.ex.resume(tickets[at] as number, OK)
+  expect(traces).toEqual([
+    ['a0', 'b0', 'c0'],
+    ['a1', 'b1'],
+  ])
+})

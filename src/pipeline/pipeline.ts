@@ -139,6 +139,8 @@ export class Pipeline implements Engine, Flow {
   #pins = 0
   #retired = false
   readonly #form: Form
+  /** Of the first node; many flows have no other. */
+  readonly #firstActor: Filter | WrappingFilter | undefined
   /** By index of the node: its filter, of either sort. */
   readonly #actors: readonly (Filter | WrappingFilter)[]
   readonly #parts: readonly Pipeline[] | null
@@ -157,14 +159,16 @@ export class Pipeline implements Engine, Flow {
     log: Logger,
     { startsEmpty = false, data, filters, stages, parts }: PipelineOptions = {},
   ) {
+    const actors = nodes.map((node) => (node.filter ?? node.wrapping) as Filter | WrappingFilter)
     this.#form = formOf(nodes, startsEmpty, stages)
-    this.#actors = nodes.map((node) => (node.filter ?? node.wrapping) as Filter | WrappingFilter)
+    this.#firstActor = actors[0]
+    this.#actors = actors
     this.#parts = parts ?? null
     this.name = name
     this.nodes = nodes
     this.data = data ?? null
     this.#log = log
-    this.#filters = filters ?? this.#actors
+    this.#filters = filters ?? actors
   }
 
   get pinCount(): number {
@@ -347,7 +351,7 @@ export class Pipeline implements Engine, Flow {
     }
     if (step.before !== null) step.before.store(ex)
     ex.phase = HANDLE
-    const actor = this.#actors[at]
+    const actor = at === 0 ? this.#firstActor : this.#actors[at]
     const code = step.wraps
       ? (actor as WrappingFilter).enter(ex, ex.openScope(at))
       : (actor as Filter).handle(ex)

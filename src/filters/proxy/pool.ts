@@ -30,7 +30,8 @@ export class Pool {
   readonly client: UpstreamClient
   readonly timers: TimerWheel
   readonly stats: StatsRow
-  readonly afterHead: AfterHead | null
+  /** Null: the answer goes on as it came. */
+  afterHead: AfterHead | null
   /** Where there is one. */
   readonly #only: PoolServer | null
   readonly #servers: readonly PoolServer[]

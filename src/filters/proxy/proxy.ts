@@ -1,6 +1,6 @@
 import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import type { Filter, FilterContext, Forecast } from '../contract.js'
-import { UnaskedCoding } from '../unasked-coding.js'
+import { isGzipped, UnaskedCoding } from '../unasked-coding.js'
 import { Compression } from './compression.js'
 import { FallbackAnswer } from './fallback-answer.js'
 import type { Spec } from './kind.js'
@@ -20,26 +20,35 @@ import { createTrafficFilter, type TrafficFilter } from './traffic-filter.js'
 
 const FALLBACK = 1
 
-/** With a main pool and nothing else: what most requests of most gateways pass, so it does no more. */
-class PlainProxy implements Filter {
-  readonly #main: Pool
+/**
+ * With a main pool and nothing else: what most requests of most gateways pass, so it does no more.
+ * It is that pool, and not another object in front of it, which a request would have to read too.
+ */
+class PlainProxy extends Pool implements Filter, AfterHead {
+  readonly #unasked = new UnaskedCoding()
 
   constructor(spec: Spec, context: FilterContext) {
-    this.#main = new Pool(MAIN_POOL, spec.mainPool, context, new AnswerSteps(null, null, null))
+    super(MAIN_POOL, spec.mainPool, context)
+    this.afterHead = this
+  }
+
+  answered(ex: Exchange): number {
+    if (isGzipped(ex.response)) this.#unasked.apply(ex, -1)
+    return OK
   }
 
   handle(ex: Exchange): number {
-    this.#main.send(ex)
+    this.send(ex)
     return SUSPENDED
   }
 
   explain(ex: Exchange): Forecast {
-    return { code: OK, detail: { pool: MAIN_POOL, ...this.#main.forecast(ex) } }
+    return { code: OK, detail: { pool: MAIN_POOL, ...this.forecast(ex) } }
   }
 
   /** Responses that are still streaming hold their connections until they end. */
   retire(): void {
-    this.#main.close()
+    this.close()
   }
 }
 
