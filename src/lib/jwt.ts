@@ -11,7 +11,7 @@ export const TOKEN_CHARS_MAX = 16_384
 const REMEMBERED_MAX = 512
 const REMEMBERED_CHARS_MAX = 4_096
 /** Marks of tokens that have come once; a power of two. */
-const MARKS = 4_096
+const MARKS = 1_024
 /** Characters of a signature that make a mark, 6 bits each. */
 const MARK_CHARS = 5
 
