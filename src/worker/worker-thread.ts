@@ -5,6 +5,7 @@ import { ActorSystem } from '../actor/system.js'
 import { objectKinds } from '../kinds/registry.js'
 import { unreachable } from '../lib/assert.js'
 import { systemTime } from '../lib/clock.js'
+import { collectAtRest } from '../lib/idle-collector.js'
 import { nodeMs } from '../lib/node-clock.js'
 import { driveWheel, TimerWheel } from '../lib/timer-wheel.js'
 import { openListener } from '../listener/open-listener.js'
@@ -35,6 +36,8 @@ import { type ToWorkerActor, WorkerActor } from './worker-actor.js'
 
 const CLAIM_TIMEOUT_MS = 10_000
 const DRAIN_POLL_MS = 20
+/** Some hundred requests a second are more: no request is to wait for a collection. */
+const REST_SHARE = 0.005
 /** From new connections going to other workers to the end of this one. */
 const LEAVE_MS = 50
 /** To accept, to read, to answer. */
@@ -124,6 +127,7 @@ export class WorkerThread implements Actor<RootToWorker> {
   start(): void {
     const heartbeat = new Heartbeat(this.#data.heartbeat, this.#data.worker, systemTime, BEAT_MS)
     setInterval(() => heartbeat.beat(), BEAT_MS)
+    collectAtRest(systemTime, REST_SHARE)
   }
 
   receive(m: RootToWorker): void {
