@@ -145,7 +145,8 @@ export interface ReplicaListener extends StoreListener {
    */
   onBlank(): void
   /**
-   * Role, term, leader, `hasQuorum`, own number or cluster id changed; not for indices or ages.
+   * Role, term, leader or what is known of it, `hasQuorum`, own number or cluster id changed; not
+   * for indices or ages.
    * Never from within a call of the replica's methods, other than `inbound`.
    */
   onConsensus(status: ConsensusStatus): void

@@ -1083,9 +1083,12 @@ export class RaftSequencer implements Sequencer {
 
   // ---- time ------------------------------------------------------------------------------------
 
-  /** Alone there is nobody whose silence would matter. */
+  /**
+   * Alone, and leading, there is nobody whose silence would matter. Who only learns from its log
+   * that the others are gone has yet to be elected, by itself.
+   */
   #scheduleTick(): void {
-    if (this.#ticks !== null || !this.#isAlive || this.#isAlone) return
+    if (this.#ticks !== null || !this.#isAlive || (this.#isAlone && this.#leads)) return
     this.#ticks = this.#options.time.after(this.#timing.tickMs, () => this.#tick())
   }
 
@@ -1282,8 +1285,19 @@ export class RaftSequencer implements Sequencer {
     this.#options.defer(() => {
       this.#isNotifying = false
       const status = this.consensus()
-      const { nodeId, clusterId, admittedAt, role, term, leader, isVoting } = status
-      const seen = [nodeId, clusterId, admittedAt, role, term, leader, isVoting].join()
+      const { nodeId, clusterId, admittedAt, role, term, isVoting } = status
+      // Who leads may be known before it is known who that is.
+      const { leader, leaderIncarnation } = status
+      const seen = [
+        nodeId,
+        clusterId,
+        admittedAt,
+        role,
+        term,
+        leader,
+        leaderIncarnation,
+        isVoting,
+      ].join()
       if (seen === this.#noted) return
       this.#noted = seen
       this.#options.listener.onConsensus(status)
