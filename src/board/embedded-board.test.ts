@@ -152,6 +152,33 @@ it('a leader that leads again knows nothing that was withdrawn meanwhile', () =>
   expect(lines(world.read('b'))).toHaveLength(3)
 })
 
+it('a member whose answers are lost is shown as it is, not as it was', () => {
+  const world = three()
+  const b = world.boards.get('b') as EmbeddedBoard
+  b.publish('gone', bytes('1'), 60_000)
+  world.time.advance(1500)
+  world.cut.add('a b')
+  b.publish('k', bytes('1'), 60_000)
+  world.time.advance(1500)
+  b.publish('k', bytes('2'), 60_000)
+  b.withdraw('gone')
+  world.time.advance(1500)
+  const [k] = world.read('a', 'k').entries
+  expect(k?.ageMs).toBeLessThan(1100)
+  expect(lines(world.read('a', 'k'))).toEqual(['b k=2'])
+  expect(lines(world.read('a', 'gone'))).toEqual([])
+})
+
+it('who was purged is not heard any more, by the next leader neither', () => {
+  const world = three()
+  for (const board of world.boards.values()) board.forget('c')
+  world.time.advance(2500)
+  expect(lines(world.read('b'))).toEqual(['a heartbeat=of a', 'b heartbeat=of b'])
+  world.elect('b', 2)
+  world.time.advance(2500)
+  expect(lines(world.read('a'))).toEqual(['a heartbeat=of a', 'b heartbeat=of b'])
+})
+
 it('a restarted member starts anew', () => {
   const world = three()
   world.boards.get('c')?.publish('k', bytes('1'), 600_000)

@@ -51,12 +51,15 @@ export interface EmbeddedBoardOptions {
   readonly limits?: BoardLimits
   /** Of the leader, for all nodes together. Default 256 MiB. */
   readonly tableBytesMax?: number
+  /** About what goes in one message. Default 256 KiB of changes, 1 MiB of a reading. */
+  readonly messageBytes?: { readonly batch: number; readonly page: number }
 }
 
-const BATCH_BYTES = 256 * 1024
-const PAGE_BYTES = 1024 * 1024
+const MESSAGE_BYTES = { batch: 256 * 1024, page: 1024 * 1024 }
 const MEMBERS_MAX = 2048
 const TABLE_BYTES_MAX = 256 * 1024 * 1024
+/** Purged members whose last words may still be on their way. */
+const PURGED_MAX = 1024
 /** A member that says nothing any more is known for so long. */
 const FORGET_MS = 10 * 60 * 1000
 
@@ -77,8 +80,11 @@ export class EmbeddedBoard implements Board {
   readonly #self: BoardMember & { readonly bootId: string }
   readonly #beatMs: number
   readonly #readMs: number
+  readonly #messageBytes: { readonly batch: number; readonly page: number }
   readonly #publisher: Publisher
   readonly #table: Table
+  /** The latest ones. */
+  readonly #purged = new Set<string>()
   #leader: string | null = null
   #term = 0
   #sync = 0
@@ -98,6 +104,7 @@ export class EmbeddedBoard implements Board {
     this.#self = options.self
     this.#beatMs = options.beatMs ?? 1000
     this.#readMs = options.readMs ?? 1000
+    this.#messageBytes = options.messageBytes ?? MESSAGE_BYTES
     this.#publisher = new Publisher(limits)
     this.#table = new Table({
       member: limits,
@@ -165,9 +172,15 @@ export class EmbeddedBoard implements Board {
     return this.#table.get(incarnation, key)
   }
 
-  /** A member was purged: what it said goes with it. */
+  /** A member was purged: what it said goes with it, and it is not heard any more. */
   forget(incarnation: string): void {
     this.#table.forget(incarnation)
+    this.#purged.delete(incarnation)
+    this.#purged.add(incarnation)
+    if (this.#purged.size > PURGED_MAX) {
+      const [oldest] = this.#purged
+      this.#purged.delete(oldest as string)
+    }
   }
 
   status(): BoardStatus {
@@ -214,7 +227,7 @@ export class EmbeddedBoard implements Board {
     const leader = this.#leader
     if (leader === null || this.#closed) return
     if (!this.#publisher.canContinue(this.#acked)) this.#startAnew()
-    const batch = this.#publisher.batch(this.#sync, this.#acked, BATCH_BYTES)
+    const batch = this.#publisher.batch(this.#sync, this.#acked, this.#messageBytes.batch)
     if (leader === this.#self.incarnation) {
       const ack = this.#accept(this.#self, this.#self.bootId, batch)
       if (ack !== null) this.#onAck(ack)
@@ -242,7 +255,7 @@ export class EmbeddedBoard implements Board {
       if (peer.incarnation === this.#leader) this.#onAck(notice.ack)
       return
     }
-    if (!this.isLeading) return
+    if (!this.isLeading || this.#purged.has(peer.incarnation)) return
     const ack = this.#accept(peer, peer.bootId, notice.batch)
     if (ack !== null) this.#rpc.tell(peer.incarnation, BOARD_SERVICE, encodeAck(ack))
   }
@@ -261,7 +274,7 @@ export class EmbeddedBoard implements Board {
       return { ok: false, error: new GatewayError('NOT_LEADER', 'this node does not lead') }
     }
     const nowMs = this.#time.monotonicMs()
-    const page = this.#table.page(request.prefix, request.after, PAGE_BYTES, nowMs)
+    const page = this.#table.page(request.prefix, request.after, this.#messageBytes.page, nowMs)
     return { ok: true, body: encodePage(page) }
   }
 

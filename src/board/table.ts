@@ -62,8 +62,12 @@ export class Table {
       const row = this.#begin(member, bootId, sync, nowMs)
       return row === null ? null : this.#take(row, batch)
     }
-    // What overlaps or leaves a gap is told where to go on.
-    return from === known.have && to > from ? this.#take(known, batch) : { sync, have: known.have }
+    // A gap, or nothing new: it is told where to go on.
+    if (from > known.have || to <= known.have) return { sync, have: known.have }
+    // It may repeat what is known, when answers were lost: what it says is as new as its beat. From
+    // 0 on it does not name what is gone.
+    const row = from === 0 && known.have > 0 ? this.#begin(member, bootId, sync, nowMs) : known
+    return row === null ? null : this.#take(row, batch)
   }
 
   /** Monotonic time of the last beat; null: none was heard. */
