@@ -119,6 +119,27 @@ it('sockets come and go in any order, and those that leave are always the right 
   }
 })
 
+it('those that leave stay open while others come, and get nothing', async () => {
+  const it = await node()
+  const prng = new Prng(0x1ea7)
+  const leaving: TrafficListener[] = []
+  const current = [it.open(0), it.open(1)]
+  for (let round = 0; round < 30; round++) {
+    for (const worker of [0, 1]) {
+      const next = it.open(worker)
+      const before = current[worker] as TrafficListener
+      current[worker] = next
+      expect(before.leave()).toBe(true)
+      leaving.push(before)
+    }
+    for (const each of (await it.ask(8)).keys()) expect(current, `round ${round}`).toContain(each)
+    while (leaving.length > prng.below(6)) {
+      it.close(leaving.splice(prng.below(leaving.length), 1)[0] as TrafficListener)
+      for (const each of (await it.ask(3)).keys()) expect(current, `${round}`).toContain(each)
+    }
+  }
+})
+
 it('without the C library sockets are closed as they are', async () => {
   const { places } = await node()
   const group = new PortGroup(places, 0, { host: '127.0.0.1', port: 9 }, () => null)

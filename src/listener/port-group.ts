@@ -83,21 +83,31 @@ export class PortGroup {
   }
 
   #left(id: number, close: () => void): void {
-    close()
     const at = this.#indexOf(id)
-    if (at < 0) return
-    const wasLeaving = (this.#at(at, 1) & LEAVES) !== 0
+    if (at < 0) {
+      close()
+      return
+    }
     const own = this.#own()
     const last = own[own.length - 1] as number
+    // Closing changes the place of the last one: until that is told, only others are named.
+    const wasLeaving = (this.#at(at, 1) & LEAVES) !== 0
+    if (wasLeaving && own.length > 2) this.#steer(last)
+    close()
     for (const word of [0, 1]) this.#put(at, word, this.#at(last, word))
     this.#drop(last)
     if (wasLeaving) this.#steer()
   }
 
-  /** Tells the kernel who stays. False when nobody does, or it could not be told. */
-  #steer(): boolean {
+  /**
+   * Tells the kernel who stays, without the entry `but`. False when nobody does, or it could not be
+   * told.
+   */
+  #steer(but = -1): boolean {
     const own = this.#own()
-    const staying = own.flatMap((at, index) => ((this.#at(at, 1) & LEAVES) === 0 ? [index] : []))
+    const staying = own.flatMap((at, index) =>
+      at !== but && (this.#at(at, 1) & LEAVES) === 0 ? [index] : [],
+    )
     if (staying.length === 0) return false
     const system = this.#libc()
     if (system === null) return false
