@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { VirtualTime } from './clock.js'
-import { IdleCollector } from './idle-collector.js'
+import { collectGarbage, IdleCollector } from './idle-collector.js'
 
 const MB = 2 ** 20
 
@@ -100,4 +100,10 @@ it('what cannot be collected is no reason to try again', () => {
   thread.heapBytes = 90 * MB
   thread.run(60, 0)
   expect(thread.collectedAt).toEqual([6])
+})
+
+it('a thread goes on after a collection', async () => {
+  for (let round = 0; round < 2; round++) {
+    await new Promise<void>((resolve) => collectGarbage(resolve))
+  }
 })
