@@ -133,6 +133,61 @@ it('every policy picks one of the servers, for any list', () => {
   )
 })
 
+/** Each pick by what the policy says, in so many words. */
+function pickSlow(
+  policy: (typeof BALANCE_POLICIES)[number],
+  weights: readonly number[],
+  turn: number,
+  drawn: readonly number[],
+  { realIp, request }: BalanceInput,
+): number {
+  const count = weights.length
+  switch (policy) {
+    case 'roundRobin':
+      return turn % count
+    case 'random':
+      return drawn[0] as number
+    case 'weightedRandom': {
+      // A ticket for each share; without shares everybody has one.
+      const tickets = weights.flatMap((weight, server) => Array<number>(weight).fill(server))
+      return tickets.length === 0 ? (drawn[0] as number) : (tickets[drawn[0] as number] as number)
+    }
+    case 'ipHash':
+      return fnvSlow(realIp) % count
+    case 'headerHash':
+      return fnvSlow(request.headers.get('x-key') ?? '') % count
+    case 'cookieHash':
+      return fnvSlow(request.headers.get('cookie') ?? '') % count
+  }
+}
+
+it('agrees with the model, pick by pick, on workers that come and go', () => {
+  const lists = fc.array(fc.nat(9), { minLength: 2, maxLength: 9 })
+  const policies = fc.constantFrom(...BALANCE_POLICIES)
+  fc.assert(
+    fc.property(policies, lists, fc.integer(), (policy, weights, seed) => {
+      const schedule = new Prng(seed)
+      const words = new Int32Array(16)
+      const drawn: number[] = []
+      const random = (limit: number): number => {
+        drawn.push(schedule.below(limit))
+        return drawn.at(-1) as number
+      }
+      const worker = () => createBalancer(options({ policy, weights, words, random }))
+      const workers = [worker(), worker(), worker()]
+      for (let turn = 0; turn < 60; turn++) {
+        const at = schedule.below(workers.length)
+        if (schedule.chance(10)) workers[at] = worker()
+        const text = () => String(schedule.below(20))
+        const input = from(text(), schedule.chance(80) ? { 'x-key': text(), cookie: text() } : {})
+        drawn.length = 0
+        const picked = workers[at]?.pick(input)
+        expect(picked).toBe(pickSlow(policy, weights, turn, drawn, input))
+      }
+    }),
+  )
+})
+
 it('peek takes no turn, and tells what pick would give where chance does not decide', () => {
   for (let i = 0; i < 20; i++) {
     const input: BalanceInput = {
