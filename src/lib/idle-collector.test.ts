@@ -1,3 +1,4 @@
+import { getHeapSpaceStatistics } from 'node:v8'
 import { expect, it } from 'vitest'
 import { VirtualTime } from './clock.js'
 import { collectGarbage, IdleCollector } from './idle-collector.js'
@@ -106,4 +107,20 @@ it('a thread goes on after a collection', async () => {
   for (let round = 0; round < 2; round++) {
     await new Promise<void>((resolve) => collectGarbage(resolve))
   }
+})
+
+const youngBytes = (): number =>
+  getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')
+    ?.physical_space_size ?? 0
+
+it('gives the young generation back, and the thread goes on', async () => {
+  let kept: unknown[] = []
+  for (let i = 0; i < 300_000; i++) kept.push({ i })
+  const before = youngBytes()
+  expect(before).toBeGreaterThan(8 * MB)
+  expect(kept).toHaveLength(300_000)
+  kept = []
+  await new Promise<void>(collectGarbage)
+  expect(youngBytes()).toBeLessThan(before / 2)
+  await new Promise<void>((resolve) => setTimeout(resolve, 1))
 })

@@ -88,12 +88,11 @@ export function collectAtRest(time: Time, restShare: number): void {
  * 20 to 50 ms. A plain collection (`--expose-gc`) leaves that as large as it was, and so does V8's
  * own, of a heap that is so small.
  */
-export function collectGarbage(collected: () => void): void {
+export export function collectGarbage(collected: () => void): void {
   const session = new Session()
   session.connect()
   session.post('HeapProfiler.collectGarbage', () => {
-    // Not in here: V8 answers with a lock held that the end of a session takes, and would stand still
-    // for good.
+    // Not in here: the session waits for itself then, and the thread with it, for ever.
     setImmediate(() => {
       session.disconnect()
       collected()
