@@ -17,7 +17,7 @@ import { interleave, type Side } from '../rounds.js'
 import { cpuMicros, figuresOf, type Series } from '../sample.js'
 import { type Peer, PLAIN_SITE, type Site } from '../site.js'
 import { pairedRatio } from '../statistics.js'
-import { endSides, fullRounds, origin, type Scenario, secondsOf, warmUp } from './scenario.js'
+import { endSides, origin, type Scenario, secondsOf, tightRounds, warmUp } from './scenario.js'
 
 const BYTES = 64
 const MORE_AT_MOST = 1.1
@@ -201,7 +201,7 @@ function variantScenario(scenario: VariantScenario): Scenario {
     name,
     title,
     plannedSeconds: (bench) =>
-      secondsOf(fullRounds(bench), variants.length + forNginx.length) +
+      secondsOf(tightRounds(bench), variants.length + forNginx.length) +
       (variants.length + forNginx.length) * bench.effort.warmUpSeconds,
     async run(bench): Promise<ScenarioResult> {
       const backEnd = await origin(bench, [`bytes=${BYTES}`])
@@ -214,7 +214,7 @@ function variantScenario(scenario: VariantScenario): Scenario {
         if (nginx === undefined || !forNginx.includes(variant.name)) continue
         sides.push(await startNginxVariant(bench, nginx, variant, site))
       }
-      const series = await interleave(bench, name, sides, fullRounds(bench))
+      const series = await interleave(bench, name, sides, tightRounds(bench))
       await endSides(bench.place, sides, backEnd)
       const [variantName, barName] = bar
       const ours = series.slice(0, variants.length)

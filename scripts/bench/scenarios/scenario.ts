@@ -29,6 +29,16 @@ export const fullRounds = ({ effort }: Bench): Rounds => ({
   seconds: effort.sliceSeconds / 2,
 })
 
+/**
+ * Of a scenario that judges a ratio near one: what disturbs the machine must hit both sides alike, so
+ * they take turns often.
+ */
+export const tightRounds = ({ effort }: Bench): Rounds => ({
+  count: effort.rounds,
+  slices: 4,
+  seconds: effort.sliceSeconds / 2,
+})
+
 /** Of a scenario that only prints. */
 export const rounds = ({ effort }: Bench): Rounds => ({
   count: effort.roundsBeside,

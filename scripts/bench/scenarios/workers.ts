@@ -15,10 +15,10 @@ import { ANY_CORES } from '../tools.js'
 import {
   checkAnswer,
   endSides,
-  fullRounds,
   origin,
   type Scenario,
   secondsOf,
+  tightRounds,
   warmUp,
 } from './scenario.js'
 
@@ -125,7 +125,7 @@ export const workers: Scenario = {
   name: 'workers',
   title: 'GET, proxied, 64-byte answer, with one, two and four workers',
   plannedSeconds: (bench) =>
-    secondsOf(fullRounds(bench), 6) +
+    secondsOf(tightRounds(bench), 6) +
     6 * bench.effort.warmUpSeconds +
     2 * BALANCE_SECONDS * bench.effort.rounds,
   async run(given): Promise<ScenarioResult> {
@@ -136,7 +136,7 @@ export const workers: Scenario = {
     const nginx = bench.peers.find(({ name }) => name === 'nginx')
     const theirs = nginx === undefined ? [] : await startWorkers(bench, nginx, backEnd.ports)
     const sides = [...ours, ...theirs]
-    const series = await interleave(bench, workers.name, sides, fullRounds(bench))
+    const series = await interleave(bench, workers.name, sides, tightRounds(bench))
     const readings: number[][] = []
     for (const [i, count] of COUNTS.entries()) {
       if (count > 1) readings.push(await balanceOf(bench, ours[i] as Side, count))
