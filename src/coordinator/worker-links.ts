@@ -3,7 +3,7 @@ import { type ConfigVersion, compareVersions, isNewer, NO_CONFIG } from '../prot
 import type { CoordinatorToWorker, ListenerState, Serving } from '../protocol/worker.js'
 import type { Registry, RegistryChange } from './registry.js'
 
-/** Objects in one message of a full set: small enough for a worker's loop. */
+/** Objects in one message: few enough for a worker's loop. */
 const PART_OBJECTS = 64
 
 interface Link {
@@ -101,26 +101,32 @@ export class WorkerLinks {
     link.sent = to
     link.inFlight = to
     link.ref.tell({ type: 'full-begin', to })
-    const names = this.#registry.names()
-    for (let at = 0; at < names.length; at += PART_OBJECTS) {
-      const part = names.slice(at, at + PART_OBJECTS)
-      const puts = part.map((name) => this.#registry.frame(name))
+    for (const puts of this.#parts(this.#registry.names()))
       link.ref.tell({ type: 'full-part', puts })
-    }
     link.ref.tell({ type: 'full-end', to })
+  }
+
+  #parts(names: readonly string[]): (readonly Uint8Array[])[] {
+    const parts: (readonly Uint8Array[])[] = []
+    for (let at = 0; at < names.length; at += PART_OBJECTS) {
+      parts.push(names.slice(at, at + PART_OBJECTS).map((name) => this.#registry.frame(name)))
+    }
+    return parts
   }
 
   #send(link: Link): void {
     const to = this.#registry.version
     if (link.serving === null || link.inFlight !== null) return
     if (compareVersions(link.sent, to) >= 0) return
-    const puts = [...link.puts].map((name) => this.#registry.frame(name))
+    const parts = this.#parts([...link.puts])
     const deletes = [...link.deletes]
     const from = link.sent
     link.puts.clear()
     link.deletes.clear()
     link.sent = to
     link.inFlight = to
+    const puts = parts.pop() ?? []
+    for (const part of parts) link.ref.tell({ type: 'delta-part', puts: part })
     link.ref.tell({ type: 'delta', from, to, puts, deletes })
   }
 

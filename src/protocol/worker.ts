@@ -29,7 +29,13 @@ export interface FullEnd {
   readonly to: ConfigVersion
 }
 
-/** What changed between two versions. A worker that is not at `from` asks for the full set. */
+/** What goes before a delta that is too long for one message. */
+export interface DeltaPart {
+  readonly type: 'delta-part'
+  readonly puts: readonly Uint8Array[]
+}
+
+/** What changed between two versions, behind its parts. A worker that is not at `from` asks for the full set. */
 export interface Delta {
   readonly type: 'delta'
   readonly from: ConfigVersion
@@ -137,6 +143,7 @@ export type CoordinatorToWorker =
   | FullBegin
   | FullPart
   | FullEnd
+  | DeltaPart
   | Delta
   | DataPart
   | ExplainRequest

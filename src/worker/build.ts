@@ -132,7 +132,7 @@ const text = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message : String(thrown)
 
 /** Gives the loop back whenever a slice is used up. */
-class Slice {
+export class Slice {
   #startedMs = performance.now()
 
   async run<T>(work: Generator<undefined, T, undefined>): Promise<T> {

@@ -65,6 +65,34 @@ it('what changes while a change is under way is joined to the next', async () =>
   expect(numbers(life.running)).toEqual({ a: 3, b: 2 })
 })
 
+it('takes a change that comes in parts, and forgets parts whose end never came', async () => {
+  const node = new DemoNode(1)
+  await node.outcome(node.put(pipe('a', 1)))
+  await node.outcome(node.put(pipe('b', 1)))
+  const life = node.worker(0)
+  // Nothing of this could be built.
+  life.ref.tell({ type: 'delta-part', puts: [Uint8Array.of(0xc1)] })
+  await node.pass()
+  node.crashCoordinator()
+  node.startCoordinator()
+  await node.pass(100)
+  await node.outcome(node.delete('a'))
+  expect(numbers(life.running)).toEqual({ b: 1 })
+})
+
+it('predecessors of a very large change are retired in slices, all of them', async () => {
+  const node = new DemoNode(1)
+  const names = Array.from({ length: 300 }, (_, i) => `o${i}`)
+  for (const each of names.map((name) => node.put(pipe(name, 1)))) await node.outcome(each)
+  const life = node.worker(0)
+  const from = life.lastServing?.version ?? { epoch: 0, version: 0 }
+  const to = { ...from, version: from.version + 1 }
+  life.ref.tell({ type: 'delta', from, to, puts: [], deletes: names })
+  await node.until(() => life.running.size === 0)
+  const retired = names.map((name) => `retire ${name} 1`)
+  await node.until(() => retired.every((event) => life.events.includes(event)))
+})
+
 it('a worker that lost its place asks for everything', async () => {
   const node = new DemoNode(1)
   await node.outcome(node.put(pipe('a', 1)))

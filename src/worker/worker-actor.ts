@@ -11,7 +11,7 @@ import type {
   WorkerToCoordinator,
 } from '../protocol/worker.js'
 import type { Logger } from '../telemetry/log.js'
-import { type Builder, type Built, isSameObject, type LiveObject } from './build.js'
+import { type Builder, type Built, isSameObject, type LiveObject, Slice } from './build.js'
 import type { DataViews } from './data-views.js'
 import type { SharedMemory } from './shared-memory.js'
 
@@ -66,6 +66,8 @@ export interface WorkerActorOptions {
   topPaths(server: string, limit: number): readonly TopPath[]
 }
 
+/** More predecessors than this are retired in slices. */
+const RETIRED_AT_ONCE = 256
 /** How soon a socket that could not be opened is tried again. */
 const SOCKET_RETRY_MS = 1_000
 
@@ -83,6 +85,8 @@ export class WorkerActor implements Actor<ToWorkerActor> {
   #busy = false
   #hasServed = false
   #incoming: Uint8Array[] | null = null
+  /** The parts of a delta whose end has not come yet. */
+  #partial: Uint8Array[] = []
   #failed = new Map<string, string>()
   #retry: Timer | null = null
   #lastListeners = ''
@@ -102,9 +106,15 @@ export class WorkerActor implements Actor<ToWorkerActor> {
       case 'full-end':
         this.#takeFull(m.to)
         break
-      case 'delta':
-        this.#takeDelta(m.from, { full: false, to: m.to, puts: m.puts, deletes: m.deletes })
+      case 'delta-part':
+        this.#partial.push(...m.puts)
         break
+      case 'delta': {
+        const puts = this.#partial.length === 0 ? m.puts : [...this.#partial, ...m.puts]
+        this.#partial = []
+        this.#takeDelta(m.from, { full: false, to: m.to, puts, deletes: m.deletes })
+        break
+      }
       case 'data':
         this.#o.data.take(m)
         break
@@ -122,6 +132,8 @@ export class WorkerActor implements Actor<ToWorkerActor> {
         this.#next()
         break
       case 'coordinator-here':
+        // What the one before had begun will not be ended.
+        this.#partial = []
         this.#o.data.ask()
         if (!this.#busy) this.#report()
         break
@@ -218,11 +230,24 @@ export class WorkerActor implements Actor<ToWorkerActor> {
       this.#failed.set(name, error)
       this.#o.log.error('object failed to build', { object: name, error })
     }
-    for (const object of replaced) object.runtime.retire()
     this.#version = change.to
+    if (replaced.length <= RETIRED_AT_ONCE) for (const object of replaced) this.#retire(object)
+    else void this.#retireInSlices(replaced)
+    this.#o.memory.tellStats()
+  }
+
+  #retire({ runtime, keys }: LiveObject): void {
+    runtime.retire()
+    this.#o.memory.drop(keys)
+    this.#o.data.drop(keys)
+  }
+
+  /** Nobody waits for those that were replaced, and requests shall not wait for them. */
+  async #retireInSlices(replaced: readonly LiveObject[]): Promise<void> {
+    const slice = new Slice()
     for (const object of replaced) {
-      this.#o.memory.drop(object.keys)
-      this.#o.data.drop(object.keys)
+      await slice.rest()
+      this.#retire(object)
     }
     this.#o.memory.tellStats()
   }
