@@ -88,7 +88,7 @@ export function collectAtRest(time: Time, restShare: number): void {
  * 20 to 50 ms. A plain collection (`--expose-gc`) leaves that as large as it was, and so does V8's
  * own, of a heap that is so small.
  */
-export export function collectGarbage(collected: () => void): void {
+export function collectGarbage(collected: () => void): void {
   const session = new Session()
   session.connect()
   session.post('HeapProfiler.collectGarbage', () => {
