@@ -5,8 +5,9 @@
  *
  * - `change`: from the moment a change is sent to one node until all three serve it, with few
  *   objects and with 1,000 more; at full speed and at ten a second.
- * - `many`: 10,000 objects: how long they take to write, a node to start with them, a node that was
- *   away to catch up; memory and size of the data directory.
+ * - `many`: 10,000 objects: how long they take to write, a node to start with them, a node that stood
+ *   still or was away to catch up; the longest pauses of a worker's loop and the latency of requests
+ *   meanwhile; memory and size of the snapshot.
  * - `store`: writes of the store over the peer port beside gRPC puts to etcd, one and three nodes,
  *   1, 32 and 256 clients, on the same disk.
  */

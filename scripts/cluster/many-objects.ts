@@ -1,11 +1,28 @@
+import { type ChildProcess, fork } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fill } from './changes.js'
-import { type Node, Nodes, sleep } from './nodes.js'
+import {
+  freePort,
+  httpServer,
+  mockPipeline,
+  type Node,
+  Nodes,
+  say,
+  sleep,
+  summary,
+} from './nodes.js'
+import type { Measured } from './open-loop.js'
 
 const OBJECTS = 10_000
+/** Of the client that asks at fixed times. */
+const PER_SECOND = 200
+const IDLE_MS = 5_000
+/** The bar for a pause. */
+const PAUSE_MS = 10
+/** Makes writes long enough for a snapshot to become due. */
+const FILLING = 'x'.repeat(300)
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`)
 const seconds = (fromMs: number): string => ((performance.now() - fromMs) / 1000).toFixed(2)
 
 function residentMb(node: Node): number {
@@ -34,21 +51,103 @@ async function caughtUp(node: Node, version: number): Promise<void> {
   }
 }
 
+/** Of the worker's loop, as `loop-probe.ts` wrote them down, for all that lies after `fromMs`. */
+function pauses(node: Node, fromMs: number): string {
+  const lines = readFileSync(join(node.home, 'pauses-of-worker-0'), 'utf8').trimEnd().split('\n')
+  const found = lines
+    .map((line) => line.split(' ').map(Number) as [from: number, to: number, ...ms: number[]])
+    .filter(([from]) => from >= fromMs)
+  const worst = (at: 2 | 3): string => {
+    const all = found.map((line) => line[at] as number).sort((x, y) => y - x)
+    const above = all.filter((ms) => ms > PAUSE_MS).length
+    const three = all.slice(0, 3).map((ms) => ms.toFixed(1))
+    return `${three.join(', ')} ms (${above} of ${all.length} tenths of a second above ${PAUSE_MS})`
+  }
+  return `longest pauses of the loop ${worst(2)}; by processor time ${worst(3)}`
+}
+
+/** A client of one node that asks at fixed times. */
+class OpenLoop {
+  readonly #child: ChildProcess
+
+  constructor({ address }: Node, port: number) {
+    const args = [address, String(port), String(PER_SECOND)]
+    this.#child = fork(new URL('./open-loop.js', import.meta.url), args)
+  }
+
+  take(): Promise<Measured> {
+    return new Promise((resolve) => {
+      this.#child.once('message', (measured) => resolve(measured as Measured))
+      this.#child.send('take')
+    })
+  }
+
+  end(): void {
+    this.#child.kill()
+  }
+}
+
+/** What a worker and its clients notice of `work`, from the time that it answers with on. */
+async function noticed(
+  what: string,
+  node: Node,
+  client: OpenLoop,
+  work: () => Promise<number | null>,
+): Promise<void> {
+  await client.take()
+  const startedMs = Date.now()
+  const fromMs = (await work()) ?? startedMs
+  await sleep(500)
+  const { latenciesMs, failures } = await client.take()
+  say(`${what}:`)
+  say(`  ${pauses(node, fromMs)}`)
+  say(`  ${PER_SECOND} requests a second: ${summary(latenciesMs)}, ${failures} failures`)
+}
+
 export async function manyObjects(): Promise<void> {
-  const nodes = await Nodes.start(3)
+  const probe = new URL('./loop-probe.js', import.meta.url).href
+  const nodes = await Nodes.start(3, [], {
+    env: (home) => ({ EASEGRESS_LOOP_DIR: home, NODE_OPTIONS: `--import ${probe}` }),
+  })
+  let client: OpenLoop | null = null
   try {
     const [first, , third] = nodes.all as [Node, Node, Node]
-    let fromMs = performance.now()
-    await fill(nodes, 'o', OBJECTS, 'first')
-    say(`${OBJECTS} objects written in ${seconds(fromMs)} s, 32 clients`)
+    const port = await freePort()
+    await first.admin('POST', '/objects?wait=cluster', mockPipeline('served', 'here'))
+    await first.admin('POST', '/objects?wait=cluster', httpServer('server', port, 'served'))
+    client = new OpenLoop(third, port)
+    await noticed('idle', third, client, () => sleep(IDLE_MS).then(() => null))
+
+    await noticed(`${OBJECTS} objects arrive as they are written`, third, client, async () => {
+      const fromMs = performance.now()
+      await fill(nodes, 'o', OBJECTS, `first${FILLING}`)
+      say(`${OBJECTS} objects written in ${seconds(fromMs)} s, 32 clients`)
+      return null
+    })
     say(`memory of a node with them ${residentMb(third)} MB`)
+
+    third.signalChild('SIGSTOP')
+    await fill(nodes, 'o', OBJECTS, `second${FILLING}`)
+    const second = await first.admin('GET', '/objects/o0')
+    await client.take()
+    third.signalChild('SIGCONT')
+    // Those that waited for a process that stood still say nothing of its loop.
+    await noticed(`${OBJECTS} changes arrive at once, after a stop`, third, client, async () => {
+      const contMs = Date.now()
+      const fromMs = performance.now()
+      await caughtUp(third, second.version)
+      say(`stood still for ${OBJECTS} changes: caught up ${seconds(fromMs)} s after it went on`)
+      return contMs
+    })
+    client.end()
+
     await third.stop()
-    fromMs = performance.now()
+    let fromMs = performance.now()
     third.start()
     await third.healthy()
-    say(`cold start with them ${seconds(fromMs)} s; memory ${residentMb(third)} MB`)
+    say(`cold start with ${OBJECTS} objects ${seconds(fromMs)} s; memory ${residentMb(third)} MB`)
     await third.stop()
-    await fill(nodes, 'o', OBJECTS, 'second')
+    await fill(nodes, 'o', OBJECTS, `third${FILLING}`)
     const { version } = await first.admin('GET', '/objects/o0')
     fromMs = performance.now()
     third.start()
@@ -56,6 +155,7 @@ export async function manyObjects(): Promise<void> {
     say(`away for ${OBJECTS} changes: caught up ${seconds(fromMs)} s after its start`)
     say(`newest snapshot ${snapshotMb(first)} MB`)
   } finally {
+    client?.end()
     await nodes.stop()
   }
 }

@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url'
 const PARENT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src', 'parent.js')
 const START_MS = 60_000
 
+export const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {
     setTimeout(resolve, ms)
@@ -75,6 +77,8 @@ export function freePort(): Promise<number> {
   })
 }
 
+type Env = Readonly<Record<string, string>>
+
 export class Node {
   readonly name: string
   readonly home: string
@@ -82,6 +86,7 @@ export class Node {
   readonly apiPort: number
   readonly agent = new Agent({ keepAlive: true, maxSockets: 64 })
   readonly #args: readonly string[]
+  readonly #env: Env
   #process: ChildProcess | null = null
 
   constructor(
@@ -90,18 +95,21 @@ export class Node {
     address: string,
     apiPort: number,
     args: readonly string[],
+    env: Env,
   ) {
     this.name = name
     this.home = home
     this.address = address
     this.apiPort = apiPort
     this.#args = args
+    this.#env = env
   }
 
   start(): void {
     const output = openSync(join(this.home, 'output.log'), 'a')
     this.#process = spawn(process.execPath, [PARENT, ...this.#args], {
       cwd: this.home,
+      env: { ...process.env, ...this.#env },
       stdio: ['ignore', output, output],
     })
     closeSync(output)
@@ -179,6 +187,12 @@ export class Node {
   }
 }
 
+export interface NodesOptions {
+  readonly workers?: number
+  /** Of a node, by its home directory. */
+  readonly env?: (home: string) => Env
+}
+
 export class Nodes {
   readonly all: readonly Node[]
   readonly #dir: string
@@ -192,9 +206,10 @@ export class Nodes {
   static async start(
     count: number,
     flags: readonly string[] = [],
-    under = tmpdir(),
+    options: NodesOptions = {},
   ): Promise<Nodes> {
-    const dir = mkdtempSync(join(under, 'easegress-nodes-'))
+    const { workers = 1, env = () => ({}) } = options
+    const dir = mkdtempSync(join(tmpdir(), 'easegress-nodes-'))
     const ports: number[] = []
     while (ports.length < 3 * count) {
       const port = await freePort()
@@ -207,12 +222,13 @@ export class Nodes {
       const address = `127.0.0.${i + 1}`
       const apiPort = ports[2 * count + i] as number
       const client = `http://127.0.0.1:${ports[count + i]}`
-      return new Node(`eg-${i + 1}`, home, address, apiPort, [
+      const args = [
         ...['--name', `eg-${i + 1}`, '--home-dir', home, '--traffic-host', address],
         ...['--api-addr', `127.0.0.1:${apiPort}`, '--initial-cluster', initial],
         ...['--listen-peer-urls', url, '--listen-client-urls', client],
-        ...['--workers', '1', '--disable-access-log', ...flags],
-      ])
+        ...['--workers', String(workers), '--disable-access-log', ...flags],
+      ]
+      return new Node(`eg-${i + 1}`, home, address, apiPort, args, env(home))
     })
     const nodes = new Nodes(all, dir)
     for (const node of all) node.start()

@@ -1,0 +1,42 @@
+/**
+ * A process that sends requests to one server at fixed times, whether or not the ones before were
+ * answered: `open-loop.js HOST PORT PER_SECOND`. To each message of its parent it answers what it
+ * has measured since the last one: milliseconds from the time a request was due to its answer.
+ */
+import { Agent } from 'node:http'
+import { ask, sleep } from './nodes.js'
+
+/** What it answers with. */
+export interface Measured {
+  readonly latenciesMs: readonly number[]
+  readonly failures: number
+}
+
+const [host = '', port = '', perSecond = ''] = process.argv.slice(2)
+const agent = new Agent({ keepAlive: true, maxSockets: 16 })
+let latenciesMs: number[] = []
+let failures = 0
+
+process.on('message', () => {
+  process.send?.({ latenciesMs, failures } satisfies Measured)
+  latenciesMs = []
+  failures = 0
+})
+process.on('disconnect', () => process.exit(0))
+
+async function send(dueMs: number): Promise<void> {
+  try {
+    const { status } = await ask({ host, port: Number(port), path: '/', agent })
+    if (status === 200) latenciesMs.push(performance.now() - dueMs)
+    else failures += 1
+  } catch {
+    failures += 1
+  }
+}
+
+const stepMs = 1_000 / Number(perSecond)
+for (let dueMs = performance.now(); ; dueMs += stepMs) {
+  const restMs = dueMs - performance.now()
+  if (restMs > 0) await sleep(restMs)
+  void send(dueMs)
+}
