@@ -55,6 +55,8 @@ it.each<[bug: keyof Faults, first: number, weather: Partial<Weather>, shape: Sha
   ['keepConflictingSuffix', 2, {}, {}],
   ['snapshotOverNewerLog', 3, {}, {}],
   ['staleRead', 15, { ...still, crash: 0, partition: 40, read: 900, propose: 900 }, unasked],
+  ['readBeforeOwnCommit', 13, { ...still, crash: 40, read: 900, propose: 900 }, {}],
+  ['oldTermObeyed', 74, {}, {}],
   ['learnerVotes', 4, {}, {}],
   ['jointNewHalfOnly', 57, {}, {}],
   ['confChangeOverlap', 9, {}, {}],

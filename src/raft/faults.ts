@@ -30,6 +30,10 @@ export interface Faults {
   readonly snapshotOverNewerLog?: boolean
   /** Reads are answered without a round of heartbeats (§6.4). */
   readonly staleRead?: boolean
+  /** A new leader answers reads before it knows what is committed (§6.4, step 1). */
+  readonly readBeforeOwnCommit?: boolean
+  /** What an older leader says is taken for the present one's (Figure 2, AppendEntries 1). */
+  readonly oldTermObeyed?: boolean
   /** Learners count as voters (§4.2.1). */
   readonly learnerVotes?: boolean
   /** Of a joint configuration only the new half is asked (§4.3). */

@@ -367,6 +367,7 @@ export class Raft {
   #adoptTerm(message: Message): boolean {
     if (message.term === this.#term) return true
     if (message.term < this.#term) {
+      if (this.#faults.oldTermObeyed === true && this.#role !== 'leader') return true
       this.#answerOldTerm(message)
       return false
     }
@@ -854,7 +855,8 @@ export class Raft {
   }
 
   #committedInTerm(): boolean {
-    return this.#log.termAt(this.#log.commit) === this.#term
+    const isCareless = this.#faults.readBeforeOwnCommit === true
+    return isCareless || this.#log.termAt(this.#log.commit) === this.#term
   }
 
   #sendHeartbeats(): void {
@@ -1378,6 +1380,12 @@ export class Raft {
   /** The entry at `index`, if the log in memory reaches there. */
   entryForTest(index: number): Entry | undefined {
     return this.#log.entryAt(index)
+  }
+
+  /** Of `status` what a test asks for after each event. */
+  standingForTest(): Pick<Status, 'role' | 'term' | 'commit' | 'firstIndex'> {
+    const { commit, base } = this.#log
+    return { role: this.#role, term: this.#term, commit, firstIndex: base.index + 1 }
   }
 
   termAtForTest(index: number): number {

@@ -10,7 +10,7 @@ import { encodeCommand } from './machine/command.js'
 import { Machine } from './machine/machine.js'
 import { foundingOf } from './roster.js'
 import { SimClock } from './sim/sim-clock.js'
-import { SimNet } from './sim/sim-net.js'
+import { CALM, SimNet } from './sim/sim-net.js'
 import { SimNode, type SimNodeOptions } from './sim/sim-node.js'
 
 const put = (key: string, value = 'v'): Op => ({ type: 'put', key, value: Buffer.from(value) })
@@ -36,6 +36,8 @@ class World {
       prng: this.prng,
       plant: {},
       snapshotAfterBytes: 1_000_000,
+      limits: {},
+      companion: null,
       diskMs: [0.2, 0.5],
       founding: founds ? founding : null,
       events: {
@@ -44,6 +46,9 @@ class World {
         onBlank: () => {},
         onFailed: () => {},
         onWrite: () => {},
+        onCore: () => {},
+        onSend: () => {},
+        onSendChunk: () => {},
       },
       ...options,
     })
@@ -158,7 +163,7 @@ it('writes go through any node, reads see them on any other', () => {
 it('an answer of a follower means that it is applied there', () => {
   const world = World.led('abc')
   const [follower] = world.followers as [SimNode]
-  world.net.weather = { lossPercent: 0, doublePercent: 0, delayMsMax: 50 }
+  world.net.weather = { ...CALM, delayMsMax: 50 }
   for (let at = 0; at < 20; at++) {
     const done = world.txn(follower, put('k', `${at}`))
     expect(done.ok).toBe(true)
@@ -290,6 +295,20 @@ it('leadership goes where it is sent, whoever is asked', () => {
   const away = world.answer((answer) => other.replica?.transferLeadership(null, answer))
   expect(away).toMatchObject({ ok: true })
   expect(world.leader).not.toBe(other)
+})
+
+it('a leader that a node does not know yet is named once it is known', () => {
+  const world = World.led('abc')
+  const [away] = world.followers as [SimNode]
+  away.end(true)
+  away.disk.killProcess()
+  const newcomer = world.join('d')
+  world.answer((done) => world.leader.replica?.transferLeadership(newcomer.nodeId, done))
+  away.start()
+  world.until(() => away.consensus?.hasQuorum === true)
+  world.run(1_000)
+  // Nothing else has changed meanwhile that would be worth a word.
+  expect(away.consensus?.leaderIncarnation).toBe(newcomer.incarnation)
 })
 
 it('leadership cannot be sent to nobody', () => {
@@ -464,6 +483,22 @@ it('a change that is so already succeeds, an address changes, the last voter sta
   expect(world.change(survivor, { type: 'remove', incarnation: other.incarnation }).ok).toBe(true)
   const last = world.change(survivor, { type: 'remove', incarnation: survivor.incarnation })
   expect(last).toMatchObject({ ok: false, error: { code: 'REQUEST_INVALID' } })
+})
+
+it('the last one of a cluster leads again after a restart, though its snapshot knows of more', () => {
+  const world = World.led('abc')
+  const { leader } = world
+  for (const { incarnation } of world.followers) {
+    expect(world.change(leader, { type: 'remove', incarnation }).ok).toBe(true)
+  }
+  expect(world.txn(leader, put('k', 'v')).ok).toBe(true)
+  for (const node of world.nodes) {
+    node.end(true)
+    node.disk.killProcess()
+  }
+  leader.start()
+  world.until(() => leader.isReady, 2_000)
+  expect(world.txn(leader, put('k', 'w')).ok).toBe(true)
 })
 
 it('who was removed does not come back under the same incarnation', () => {

@@ -185,9 +185,13 @@ export class SimDisk implements Disk {
   }
 
   free(): number {
+    return Math.max(0, this.capacityBytes - this.usedBytes)
+  }
+
+  get usedBytes(): number {
     let used = 0
     for (const inode of this.#names.values()) used += inode.cached.length
-    return Math.max(0, this.capacityBytes - used)
+    return used
   }
 
   #rename(change: () => void): void {

@@ -4,32 +4,41 @@
  * fails again, the same way.
  *
  * Checked after each event: election safety, leader completeness, log matching, state machine
- * safety (`raft/testing/checker.ts`, `history.ts`). At the end all faults stop, the cluster must
- * come to life again, and the history of the clients must be linearizable with nothing lost.
+ * safety (`raft/testing/checker.ts`, `history.ts`), and that nobody takes back what it promised
+ * (`promises.ts`). At the end all faults stop, the cluster must come to life again, and the history
+ * of the clients must be linearizable with nothing lost.
  */
 import { Prng } from '../../lib/prng.js'
-import type { Entry, Raft } from '../../raft/raft.js'
+import type { Entry, Message, Raft } from '../../raft/raft.js'
 import { Checker } from '../../raft/testing/checker.js'
 import type { Founding, Roster } from '../cluster.js'
-import type { Done, KeyValue, LeaseGrant, Outcome, TxnResult, Watch } from '../contract.js'
+import type { Done, KeyValue, Watch } from '../contract.js'
 import { fromLogEntry } from '../entries.js'
 import { type LogRequest, unpackEntries } from '../log/messages.js'
 import { foundingOf } from '../roster.js'
 import { CRASH_MODES } from '../sim-disk.js'
-import { type ClientOp, History, HistoryViolation } from './history.js'
+import { Adversary, PLOTS, type Plot } from './adversary.js'
+import { Clients } from './clients.js'
+import type { CalmWorld, Companion, SimWorld } from './companion.js'
+import { Digest } from './digest.js'
+import { History, HistoryViolation } from './history.js'
 import { addressesOf, PeersNet } from './peers-net.js'
+import { Promises } from './promises.js'
 import { type Owner, SimClock } from './sim-clock.js'
 import { CALM, type Net, SimNet } from './sim-net.js'
-import { type Plant, SimNode } from './sim-node.js'
+import { type Plant, SimNode, type SimNodeOptions } from './sim-node.js'
 
 export interface SimOptions {
   readonly seed: number
   /** Virtual seconds with faults; default 20. */
   readonly seconds?: number
-  /** First voters; default: drawn from 1..5, most often 3. */
+  /** First voters; default: drawn from 1..7, most often 3. */
   readonly nodes?: number
   /** Over the real connections of `src/peer/`; default: some seeds are. */
   readonly peers?: boolean
+  /** Default: half of the seeds have one. */
+  readonly plot?: Plot
+  readonly companion?: Companion
   readonly plant?: Plant
   /** Hears what happens, for a person who replays a seed. */
   readonly trace?: (line: string) => void
@@ -44,8 +53,8 @@ export interface SimReport {
   readonly crashes: number
   readonly snapshotsInstalled: number
   readonly membershipChanges: number
-  /** A number that any difference between two runs would change. */
-  readonly fingerprint: number
+  /** Any difference between two runs would change it. */
+  readonly digest: string
 }
 
 /** What a seed found wrong. */
@@ -53,26 +62,23 @@ export class SimViolation extends Error {
   override readonly name = 'SimViolation'
 }
 
-const KEYS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as const
-const CLIENTS = 5
 const HEAL_MS = 40_000
-const LEASE_MS = 5_000
-/** Clocks may be off by half a percent, each. */
-const LEASE_TOLERANCE = 0.98
 
-/** How hard a seed is on the cluster; chances are per virtual second. */
-interface Weather {
-  readonly crash: number
-  readonly cut: number
-  readonly pause: number
-  /** Of the leader, in its worst moments. */
-  readonly trouble: number
-  /** Percent of votes and elections after which somebody ends, and is soon back. */
-  readonly upset: number
-  readonly transfer: number
-  readonly change: number
-  readonly diskFault: number
-  readonly clientPauseMs: number
+const MESSAGE_CODES: Readonly<Record<Message['type'], number>> = {
+  vote: 1,
+  'vote-reply': 2,
+  'pre-vote': 3,
+  'pre-vote-reply': 4,
+  append: 5,
+  'append-reply': 6,
+  heartbeat: 7,
+  'heartbeat-reply': 8,
+  snapshot: 9,
+  'timeout-now': 10,
+  propose: 11,
+  transfer: 12,
+  'read-index': 13,
+  'read-index-reply': 14,
 }
 
 export class ClusterSim {
@@ -85,49 +91,79 @@ export class ClusterSim {
   readonly #nodes: SimNode[] = []
   readonly #byOwner = new Map<Owner, SimNode>()
   readonly #checker = new Checker()
+  readonly #promises: Promises | null
+  readonly #digest = new Digest()
+  readonly #world: SimWorld
+  readonly #adversary: Adversary
+  readonly #clients: Clients
   readonly #founders: number
-  readonly #weather: Weather
-  readonly #snapshotAfterBytes: number
+  readonly #shape: Pick<SimNodeOptions, 'snapshotAfterBytes' | 'limits'>
   /** Of each node, terms of the entries it was told to write, by index. */
   readonly #terms = new Map<SimNode, Map<number, number>>()
-  readonly #commitSeen = new Map<SimNode, { raft: Raft; commit: number; leads: number }>()
+  readonly #seen = new Map<SimNode, { raft: Raft; commit: number; leads: number }>()
   readonly #watches = new Map<SimNode, Watch>()
-  /** The time before which a lease must not end, by its key. */
-  readonly #leases = new Map<string, number>()
   #founding: Founding | null = null
   #violation: Error | null = null
   #isHealing = false
-  #values = 0
+  /** All faults are over, and what they left behind too. */
+  #isSettled = false
   #elections = 0
   #crashes = 0
   #installs = 0
   #changes = 0
-  #fingerprint = 0
 
   constructor(options: SimOptions) {
-    const { seed } = options
+    const { seed, companion } = options
     this.#options = options
     this.#prng = new Prng(seed)
     const prng = this.#prng
     this.#plant = options.plant ?? {}
+    this.#promises = this.#plant.promisesCount === false ? null : new Promises()
     this.#clock = new SimClock((owner) => this.#afterEvent(owner))
     // Some over the real connections, the others over something worse.
     const isReal = options.peers ?? prng.chance(20)
     this.#net = new (isReal ? PeersNet : SimNet)(this.#clock, prng)
     this.#net.doublesForwards = this.#plant.doublesForwards === true
-    this.#founders = options.nodes ?? prng.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5])
-    this.#snapshotAfterBytes = prng.pick([1500, 4000, 12_000, 1_000_000])
-    this.#weather = {
-      crash: prng.pick([0, 0.1, 0.3, 0.8]),
-      cut: prng.pick([0, 0.2, 0.6]),
-      pause: prng.pick([0, 0.1, 0.3]),
-      trouble: prng.pick([0, 0, 0.3, 0.8]),
-      upset: prng.pick([0, 0, 10, 40]),
-      transfer: prng.pick([0, 0.1, 0.3]),
-      change: prng.pick([0, 0, 0.2, 0.5]),
-      diskFault: prng.pick([0, 0, 0.1]),
-      clientPauseMs: prng.pick([5, 40, 200, 600]),
+    const drawn = prng.chance(50) ? prng.pick(PLOTS) : null
+    const plot = options.plot ?? drawn
+    const isPlay = plot === 'figure-eight' || plot === 'two-changes'
+    const founders = prng.pick([1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 6, 7])
+    this.#founders = options.nodes ?? (isPlay ? 3 : founders)
+    this.#shape = {
+      snapshotAfterBytes: prng.pick([1500, 4000, 12_000, 1_000_000]),
+      limits: {
+        ...prng.pick([{}, {}, { appendBytesMax: 1 }, { appendBytesMax: 300 }]),
+        ...(plot === 'figure-eight' ? { appendBytesMax: 1 } : {}),
+        ...prng.pick([{}, { inflightCountMax: 2 }]),
+        ...prng.pick([{}, { trailingEntries: 0 }, { trailingEntries: 5 }]),
+      },
     }
+    this.#world = this.#makeWorld(isReal)
+    this.#adversary = new Adversary(
+      {
+        world: this.#world,
+        net: this.#net,
+        isOver: () => this.#isHealing,
+        down: (node, isPowerLoss, awayMs) => this.#down(node, isPowerLoss, awayMs),
+        change: () => this.#change(),
+      },
+      prng,
+      plot,
+    )
+    this.#clients = new Clients({
+      prng,
+      history: this.history,
+      nodes: this.#nodes,
+      pauseMs: prng.pick(isPlay ? [5, 40] : [5, 40, 200, 600]),
+      readsAreLocal: this.#plant.readsAreLocal === true,
+      nowMs: () => this.#clock.nowMs,
+      isOver: () => this.#isHealing,
+      at: this.#world.at,
+      on: this.#world.on,
+      onAck: () => this.#adversary.onAck(),
+      fail: this.#world.fail,
+    })
+    companion?.begin(this.#world)
   }
 
   /** Throws what was found wrong. */
@@ -135,13 +171,14 @@ export class ClusterSim {
     const seconds = this.#options.seconds ?? 20
     for (let n = 1; n <= this.#founders; n++) this.#add(`n${n}`, true)
     this.#founding = foundingOf(this.#nodes.map((node) => node.identity))
-    for (const node of this.#nodes) this.#at(this.#prng.below(300), () => this.#start(node))
-    this.#net.weather = this.#drawNet()
-    for (let client = 0; client < CLIENTS; client++) this.#client(client)
-    this.#leaseClient()
-    this.#faults()
+    for (const node of this.#nodes) {
+      this.#world.at(this.#prng.below(300), () => this.#start(node))
+    }
+    this.#clients.begin()
+    this.#adversary.begin()
     this.#runUntil(seconds * 1000)
     this.#heal()
+    this.#digest.addText(JSON.stringify(this.history.ops))
     return {
       virtualSeconds: this.#clock.nowMs / 1000,
       events: this.#clock.count,
@@ -151,11 +188,32 @@ export class ClusterSim {
       crashes: this.#crashes,
       snapshotsInstalled: this.#installs,
       membershipChanges: this.#changes,
-      fingerprint: this.#fingerprint,
+      digest: this.#digest.hex,
     }
   }
 
   // ---- the world -------------------------------------------------------------------------------
+
+  #makeWorld(isOverLinks: boolean): SimWorld {
+    const clock = this.#clock
+    return {
+      nodes: this.#nodes,
+      isOverLinks,
+      get nowMs() {
+        return clock.nowMs
+      },
+      at: (delayMs, fire) => {
+        clock.at(clock.nowMs + delayMs, null, fire)
+      },
+      on: (node, fire) => {
+        clock.at(clock.nowMs, node, fire)
+      },
+      say: (node, what) => this.#say(node, what),
+      fail: (error) => {
+        this.#violation ??= error
+      },
+    }
+  }
 
   #add(name: string, isFounder: boolean): SimNode {
     const node = new SimNode({
@@ -164,7 +222,8 @@ export class ClusterSim {
       net: this.#net,
       prng: this.#prng,
       plant: this.#plant,
-      snapshotAfterBytes: this.#snapshotAfterBytes,
+      ...this.#shape,
+      companion: this.#options.companion ?? null,
       founding: isFounder ? () => this.#founding as Founding : null,
       events: {
         onOpened: (opened) => this.#follow(opened, 1),
@@ -172,6 +231,9 @@ export class ClusterSim {
         onBlank: (blank) => this.#join(blank),
         onFailed: (failed) => this.#onFailed(failed),
         onWrite: (writer, request) => this.#onWrite(writer, request),
+        onCore: (_, raft) => this.#promises?.begins(raft),
+        onSend: (sender, message) => this.#onSend(sender, message),
+        onSendChunk: (sender, to) => this.#adversary.onSendChunk(sender, to),
       },
     })
     this.#nodes.push(node)
@@ -185,10 +247,6 @@ export class ClusterSim {
     this.#options.trace?.(`${this.#clock.nowMs.toFixed(2).padStart(10)} ${node.name} ${what}`)
   }
 
-  #at(delayMs: number, fire: () => void): void {
-    this.#clock.at(this.#clock.nowMs + delayMs, null, fire)
-  }
-
   #runUntil(untilMs: number): void {
     try {
       while (this.#clock.step(untilMs)) if (this.#violation !== null) throw this.#violation
@@ -198,20 +256,12 @@ export class ClusterSim {
   }
 
   #named(thrown: unknown): Error {
+    if (thrown instanceof SimViolation) return thrown
     const { seed } = this.#options
     const message = thrown instanceof Error ? thrown.message : String(thrown)
     const name = thrown instanceof Error ? thrown.name : 'Error'
     const at = (this.#clock.nowMs / 1000).toFixed(3)
     return new SimViolation(`seed ${seed} at ${at} s: ${name}: ${message}`, { cause: thrown })
-  }
-
-  #drawNet() {
-    const prng = this.#prng
-    return {
-      lossPercent: prng.pick([0, 0, 1, 10]),
-      doublePercent: prng.pick([0, 0, 5]),
-      delayMsMax: prng.pick([0.5, 3, 30]),
-    }
   }
 
   // ---- checks ----------------------------------------------------------------------------------
@@ -224,26 +274,39 @@ export class ClusterSim {
     }
     const { raft } = node
     if (raft === null) return
-    let seen = this.#commitSeen.get(node)
+    let seen = this.#seen.get(node)
     if (seen === undefined || seen.raft !== raft) {
       seen = { raft, commit: 0, leads: 0 }
-      this.#commitSeen.set(node, seen)
+      this.#seen.set(node, seen)
     }
-    const { role, term, commit, firstIndex } = raft.status()
+    const { role, term, commit, firstIndex } = raft.standingForTest()
     if (role === 'leader' && seen.leads !== term) {
       seen.leads = term
       this.#elections += 1
       this.#say(node, `leads term ${term}`)
       this.#checker.leads(node.nodeId, term, raft)
-      this.#upset(node)
+      this.#adversary.onLeads(node)
+    }
+    if (commit < seen.commit) {
+      throw new HistoryViolation(`${node.name} takes back its commit ${seen.commit}, has ${commit}`)
     }
     for (let index = Math.max(seen.commit + 1, firstIndex); index <= commit; index++) {
       this.#checker.commits(node.nodeId, index, raft.termAtForTest(index), term)
     }
     if (commit > seen.commit) this.#say(node, `commit ${commit}`)
-    seen.commit = Math.max(seen.commit, commit)
-    this.#fingerprint =
-      (Math.imul(this.#fingerprint, 31) + term * 7 + commit + node.name.length) | 0
+    seen.commit = commit
+    this.#digest.add(Math.round(this.#clock.nowMs * 1000))
+    this.#digest.add(node.nodeId)
+    this.#digest.add(term)
+    this.#digest.add(commit)
+  }
+
+  #onSend(node: SimNode, message: Message): void {
+    if (node.raft !== null) this.#promises?.said(message, node.raft)
+    this.#adversary.onSend(node, message)
+    this.#digest.add(MESSAGE_CODES[message.type])
+    this.#digest.add(message.to)
+    this.#digest.add(message.term)
   }
 
   /** Log matching: what a node is told to write follows what everybody knows to precede it. */
@@ -262,7 +325,7 @@ export class ClusterSim {
     )
     const state = hardState === null ? '' : `term ${hardState.term} vote ${hardState.vote} `
     const installs = install === null ? '' : `install ${install.index}@${install.term} `
-    if (hardState !== null && hardState.vote !== '') this.#upset(node)
+    if (hardState !== null && hardState.vote !== '') this.#adversary.onVoteWritten(node)
     this.#say(node, `write ${request.seq}: ${state}${installs}${range.join(' ')} commit ${commit}`)
     // Tasks that share a write may replace what came earlier in it.
     for (const entry of entries) {
@@ -276,10 +339,18 @@ export class ClusterSim {
   #follow(node: SimNode, fromRevision: number): void {
     const { replica } = node
     if (replica === null) return
+    let nextRevision = fromRevision
     const watch = replica.store.watch('', fromRevision, {
       onBatch: (batch) => {
+        if (batch.revision !== nextRevision) {
+          const message = `the watch of ${node.name} is at ${batch.revision}, not ${nextRevision}`
+          this.#violation ??= new HistoryViolation(message)
+        }
+        nextRevision = batch.revision + 1
         this.history.applied(node.name, batch.revision, batch.events)
-        for (const event of batch.events) if (event.type === 'delete') this.#leaseEnded(event.key)
+        for (const event of batch.events) {
+          if (event.type === 'delete') this.#clients.deleted(event.key)
+        }
       },
       onCompacted: () => {
         replica.store.range('', 'local', (outcome) => {
@@ -318,7 +389,7 @@ export class ClusterSim {
       this.#violation ??= new HistoryViolation(`${node.name} failed: ${failed?.message}`)
     }
     const { life } = node
-    this.#at(50, () => {
+    this.#world.at(50, () => {
       if (node.isUp && node.life === life) this.#down(node, false)
     })
   }
@@ -327,22 +398,23 @@ export class ClusterSim {
     this.#crashes += 1
     this.#say(node, isPowerLoss ? 'loses power' : 'is killed')
     this.#watches.get(node)?.cancel()
-    for (const op of this.#openOps.get(node) ?? []) this.#lost(op)
-    this.#openOps.delete(node)
+    this.#clients.lost(node)
     node.end(!isPowerLoss || this.#prng.chance(50))
     if (isPowerLoss) {
       node.disk.crash()
       node.disk.restart(this.#prng.pick(CRASH_MODES))
     } else node.disk.killProcess()
     const drawnMs = 20 + this.#prng.below(this.#prng.chance(30) ? 8000 : 800)
-    this.#at(this.#isHealing ? 100 : (awayMs ?? drawnMs), () => this.#start(node))
+    const backMs = this.#isHealing ? 100 : (awayMs ?? drawnMs)
+    this.#world.at(backMs, () => this.#start(node))
   }
 
   /** A newcomer asks somebody to make it a member, again and again, until it is one. */
   #join(node: SimNode): void {
     const { life } = node
+    if (this.#isSettled) return
     const isBlank = (): boolean => node.isUp && node.life === life && node.joined === null
-    this.#at(1000, () => {
+    this.#world.at(1000, () => {
       if (isBlank()) this.#join(node)
     })
     const others = this.#nodes.filter((other) => other.isReady && other !== node)
@@ -354,74 +426,6 @@ export class ClusterSim {
       node.joined = outcome.value
       node.replica?.join(outcome.value)
     })
-  }
-
-  // ---- faults ----------------------------------------------------------------------------------
-
-  #faults(): void {
-    if (this.#isHealing) return
-    const prng = this.#prng
-    const { crash, cut, pause, trouble, transfer, change, diskFault } = this.#weather
-    const draw = (perSecond: number): boolean => prng.chance(perSecond * 10)
-    const node = prng.pick(this.#nodes)
-    if (draw(crash) && node.isUp) this.#down(node, prng.chance(60))
-    if (draw(cut)) this.#cut()
-    if (draw(cut)) this.#net.heal()
-    if (draw(pause) && node.isUp) node.pausedUntilMs = this.#clock.nowMs + prng.below(4000)
-    if (draw(trouble)) this.#trouble()
-    if (draw(0.05)) this.#net.weather = this.#drawNet()
-    if (draw(diskFault) && node.isUp) {
-      const call = prng.chance(80) ? 'fdatasync' : 'write'
-      node.disk.failWhen = (asked) => asked === call
-    }
-    if (draw(transfer)) this.#transfer(prng.pick(this.#nodes))
-    if (draw(change)) this.#change()
-    this.#at(100, () => this.#faults())
-  }
-
-  /** One way or both, one node or a group. */
-  #cut(): void {
-    const prng = this.#prng
-    const side = this.#nodes.filter(() => prng.chance(40))
-    for (const a of side) {
-      for (const b of this.#nodes) {
-        if (side.includes(b)) continue
-        if (!prng.chance(30)) this.#net.cut(a, b)
-        if (!prng.chance(30)) this.#net.cut(b, a)
-      }
-    }
-  }
-
-  /** The leader ends, is cut off, or stops and goes on without knowing that it was away. */
-  #trouble(): void {
-    const prng = this.#prng
-    const leader = prng.pick(this.#nodes.filter(({ raft }) => raft?.status().role === 'leader'))
-    if (leader === undefined) return
-    const draw = prng.below(3)
-    if (draw === 0) this.#down(leader, prng.chance(50))
-    const hears = prng.chance(30)
-    const speaks = prng.chance(30)
-    for (const other of this.#nodes) {
-      if (other === leader || draw === 0) continue
-      if (!speaks) this.#net.cut(leader, other)
-      if (!hears) this.#net.cut(other, leader)
-    }
-    if (draw === 1) leader.pausedUntilMs = this.#clock.nowMs + 500 + prng.below(3000)
-    this.#at(500 + prng.below(5000), () => this.#net.heal())
-  }
-
-  #upset(node: SimNode): void {
-    if (this.#isHealing || !this.#prng.chance(this.#weather.upset)) return
-    const { life } = node
-    const isPowerLoss = this.#prng.chance(70)
-    this.#at(this.#prng.float() * this.#prng.pick([2, 20, 100]), () => {
-      if (node.isUp && node.life === life) this.#down(node, isPowerLoss, 1 + this.#prng.below(60))
-    })
-  }
-
-  #transfer(node: SimNode): void {
-    const to = this.#prng.chance(50) ? null : this.#prng.pick(this.#nodes).nodeId
-    if (node.isReady) node.replica?.transferLeadership(to, () => {})
   }
 
   #change(): void {
@@ -450,189 +454,6 @@ export class ClusterSim {
     }
   }
 
-  // ---- clients ---------------------------------------------------------------------------------
-
-  readonly #openOps = new Map<SimNode, Set<ClientOp>>()
-
-  #client(client: number): void {
-    if (this.#isHealing) return
-    const prng = this.#prng
-    const ready = this.#nodes.filter((node) => node.isReady)
-    const pauseMs = 1 + prng.below(this.#weather.clientPauseMs * 2)
-    if (ready.length === 0) {
-      this.#at(50, () => this.#client(client))
-      return
-    }
-    const node = prng.pick(ready)
-    let isOver = false
-    const next = (): void => {
-      if (isOver) return
-      isOver = true
-      this.#at(pauseMs, () => this.#client(client))
-    }
-    // One that is stopped takes it up when it goes on; one that ends, never.
-    this.#clock.at(this.#clock.nowMs, node, () => this.#operate(node, next))
-    this.#at(2000 + prng.below(20_000), next)
-  }
-
-  #operate(node: SimNode, next: () => void): void {
-    const prng = this.#prng
-    const store = node.replica?.store
-    if (store === undefined) {
-      next()
-      return
-    }
-    const key = prng.pick(KEYS)
-    const draw = prng.below(100)
-    if (draw < 40) this.#read(node, key, next)
-    else if (draw < 75) this.#write(node, this.#someKeys(key), undefined, next)
-    else {
-      // A compare with what is there, as far as this node knows.
-      store.get(key, 'local', (outcome) => {
-        const value = outcome.ok ? (outcome.value.kv?.value ?? null) : null
-        const expected = value === null ? null : Buffer.from(value).toString('utf8')
-        this.#write(node, [key], expected, next)
-      })
-    }
-  }
-
-  #someKeys(key: string): string[] {
-    if (!this.#prng.chance(20)) return [key]
-    const other = this.#prng.pick(KEYS)
-    return other === key ? [key] : [key, other]
-  }
-
-  #read(node: SimNode, key: string, next: () => void): void {
-    const op = this.#begin(node, [key], null, undefined)
-    const consistency = this.#plant.readsAreLocal === true ? 'local' : 'linearizable'
-    node.replica?.store.get(key, consistency, (outcome) => {
-      if (!this.#isOpen(node, op)) return
-      if (outcome.ok) {
-        const { revision, kv } = outcome.value
-        op.revision = revision
-        op.found = [kv === null ? null : Buffer.from(kv.value).toString('utf8')]
-        this.history.end(op, 'ok')
-      } else this.history.end(op, 'none')
-      next()
-    })
-  }
-
-  #write(
-    node: SimNode,
-    keys: readonly string[],
-    expected: string | null | undefined,
-    next: () => void,
-  ): void {
-    this.#values += 1
-    const padding = this.#prng.chance(10) ? 'x'.repeat(this.#prng.below(600)) : ''
-    const value = `v${this.#values}${padding}`
-    const op = this.#begin(node, keys, value, expected)
-    const first = keys[0] as string
-    const compares =
-      expected === undefined
-        ? []
-        : expected === null
-          ? [{ target: 'version', key: first, is: '=', operand: 0 } as const]
-          : [{ target: 'value', key: first, is: '=', operand: Buffer.from(expected) } as const]
-    node.replica?.store.txn(
-      compares,
-      keys.map((key) => ({ type: 'put', key, value: Buffer.from(value) })),
-      keys.map((key) => ({ type: 'get', key })),
-      (outcome) => {
-        if (!this.#isOpen(node, op)) return
-        this.#wrote(op, outcome)
-        next()
-      },
-    )
-  }
-
-  #wrote(op: ClientOp, outcome: Outcome<TxnResult>): void {
-    if (!outcome.ok) {
-      const isKnown = outcome.error.detail['outcome'] !== 'unknown'
-      this.history.end(op, isKnown ? 'none' : 'unknown')
-      return
-    }
-    const { revision, succeeded, results } = outcome.value
-    op.revision = revision
-    op.held = succeeded
-    op.found = results.map((result) => {
-      if (result.type !== 'get' || result.kv === null) return null
-      return Buffer.from(result.kv.value).toString('utf8')
-    })
-    this.history.end(op, 'ok')
-  }
-
-  #begin(
-    node: SimNode,
-    keys: readonly string[],
-    value: string | null,
-    expected: string | null | undefined,
-  ): ClientOp {
-    const op = this.history.begin(keys, value, expected)
-    const open = this.#openOps.get(node) ?? new Set()
-    this.#openOps.set(node, open)
-    open.add(op)
-    return op
-  }
-
-  /** False when its node has ended meanwhile. */
-  #isOpen(node: SimNode, op: ClientOp): boolean {
-    return op.outcome === 'open' && this.#openOps.get(node)?.delete(op) === true
-  }
-
-  #lost(op: ClientOp): void {
-    if (op.outcome === 'open') this.history.end(op, 'unknown')
-  }
-
-  // ---- leases ----------------------------------------------------------------------------------
-
-  #leaseClient(): void {
-    if (this.#isHealing) return
-    const again = (): void => this.#at(1500, () => this.#leaseClient())
-    const ready = this.#nodes.filter((node) => node.isReady)
-    const node = ready.length === 0 ? null : this.#prng.pick(ready)
-    const { store } = node?.replica ?? { store: null }
-    if (store === null) {
-      again()
-      return
-    }
-    const sentMs = this.#clock.nowMs
-    store.lease.grant(LEASE_MS, (outcome) => {
-      if (!outcome.ok) return
-      this.#values += 1
-      const key = `lease/${this.#values}`
-      this.#leases.set(key, sentMs + LEASE_MS * LEASE_TOLERANCE)
-      const { id } = outcome.value
-      store.txn([], [{ type: 'put', key, value: Buffer.from(key), lease: id }], [], (put) => {
-        if (put.ok) this.#keepAlive(key, id)
-      })
-    })
-    again()
-  }
-
-  #keepAlive(key: string, id: string): void {
-    if (this.#isHealing || this.#prng.chance(15)) return
-    this.#at(1000 + this.#prng.below(2500), () => {
-      const ready = this.#nodes.filter((node) => node.isReady)
-      if (ready.length === 0) return
-      const sentMs = this.#clock.nowMs
-      this.#prng.pick(ready).replica?.store.lease.keepAlive(id, (outcome: Outcome<LeaseGrant>) => {
-        if (!outcome.ok) return
-        const untilMs = sentMs + LEASE_MS * LEASE_TOLERANCE
-        this.#leases.set(key, Math.max(this.#leases.get(key) ?? 0, untilMs))
-        this.#keepAlive(key, id)
-      })
-    })
-  }
-
-  #leaseEnded(key: string): void {
-    const untilMs = this.#leases.get(key)
-    if (untilMs === undefined) return
-    const earlyMs = untilMs - this.#clock.nowMs
-    if (earlyMs <= 0) return
-    this.#violation ??= new HistoryViolation(`${key} ended ${Math.ceil(earlyMs)} ms too early`)
-  }
-
   // ---- the end ---------------------------------------------------------------------------------
 
   /** All faults stop; a write and a read must succeed, and everybody must come to the same. */
@@ -641,11 +462,12 @@ export class ClusterSim {
     this.#net.heal()
     this.#net.weather = CALM
     for (const node of this.#nodes) {
-      node.pausedUntilMs = 0
       node.disk.crashAt = Number.POSITIVE_INFINITY
       node.disk.failWhen = () => false
+      node.disk.capacityBytes = Number.POSITIVE_INFINITY
     }
-    const endMs = this.#clock.nowMs + HEAL_MS
+    // Who is far behind gets entry by entry, when appends are short and its disk is slow.
+    const endMs = this.#clock.nowMs + HEAL_MS + this.history.revisionMax * 70
     let finalRevision = -1
     let seenRevision = 0
     const attempt = (): void => {
@@ -655,17 +477,17 @@ export class ClusterSim {
       const value = Buffer.from(op.value as string)
       if (node === null) {
         this.history.end(op, 'none')
-        this.#at(200, attempt)
+        this.#world.at(200, attempt)
         return
       }
       seenRevision = this.history.revisionMax
       node.replica?.store.txn([], [{ type: 'put', key: 'a', value }], [], (outcome) => {
-        this.#wrote(op, outcome)
+        this.#clients.wrote(op, outcome)
         if (outcome.ok) finalRevision = outcome.value.revision
-        else this.#at(200, attempt)
+        else this.#world.at(200, attempt)
       })
     }
-    this.#at(100, attempt)
+    this.#world.at(100, attempt)
     const isSettled = (): boolean =>
       finalRevision >= 0 && this.#nodes.every((node) => this.#hasCaughtUp(node, finalRevision))
     while (!isSettled() && this.#clock.nowMs < endMs) {
@@ -673,10 +495,37 @@ export class ClusterSim {
     }
     try {
       if (finalRevision < 0) throw new HistoryViolation('no write succeeded after all faults ended')
+      this.#isSettled = true
       if (!isSettled()) throw new HistoryViolation(`not all have caught up: ${this.#standings()}`)
       this.history.check(finalRevision, seenRevision)
+      this.#options.companion?.end(this.#calmWorld())
+      if (this.#violation !== null) throw this.#violation
     } catch (thrown) {
       throw this.#named(thrown)
+    }
+  }
+
+  #calmWorld(): CalmWorld {
+    const world = this.#world
+    const clock = this.#clock
+    const run = (ms: number): void => this.#runUntil(clock.nowMs + ms)
+    return {
+      ...world,
+      get nowMs() {
+        return clock.nowMs
+      },
+      run,
+      runUntil: (what, isSo, ms) => {
+        for (const endMs = clock.nowMs + ms; !isSo(); run(25)) {
+          if (clock.nowMs >= endMs) throw new HistoryViolation(`not within ${ms} ms: ${what}`)
+        }
+      },
+      kill: (node) => {
+        this.#watches.get(node)?.cancel()
+        node.end(true)
+        node.disk.killProcess()
+      },
+      start: (node) => this.#start(node),
     }
   }
 
@@ -689,6 +538,8 @@ export class ClusterSim {
   #hasCaughtUp(node: SimNode, revision: number): boolean {
     const leader = this.#nodes.find((each) => each.consensus?.role === 'leader')
     const isMember = leader?.replica?.roster().members.some(({ nodeId }) => nodeId === node.nodeId)
+    // What waits for a node that is stopped comes when it goes on, and not before.
+    if (node.pausedUntilMs > this.#clock.nowMs) return false
     if (isMember !== true) return leader !== undefined
     return node.isReady && (node.replica?.store.status().revision ?? 0) >= revision
   }

@@ -93,6 +93,11 @@ export class PeersNet implements Net {
     this.#network.cut(from.name, to.name)
   }
 
+  breakOff(a: NetNode, b: NetNode): void {
+    // Every one of them; which does not matter to a network.
+    this.#network.lose(this.#prng.chance(50) ? a.name : b.name)
+  }
+
   heal(): void {
     this.#network.heal()
   }
@@ -140,7 +145,7 @@ export class PeersNet implements Net {
       onChunkReply: (reply, peer) => soon(() => node.onChunkReply(reply, peer)),
       onChunkRoom: (peer) => soon(() => node.onChunkRoom(peer)),
       onForward: (traffic, peer) => soon(() => node.onForward(traffic, peer)),
-      onForwardUp: () => {},
+      onForwardUp: (peer) => soon(() => node.onForwardUp(peer)),
       onForwardDown: (peer) => soon(() => node.onForwardDown(peer)),
       onRefused: () => {},
       onDialFailed: () => {},

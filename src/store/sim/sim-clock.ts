@@ -101,19 +101,20 @@ function isBefore(a: Event, b: Event): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
 }
 
-/** The clocks of one life of a node: they run a little fast or slow, and are not set right. */
+/** The clocks of one life of a node: they run a little fast or slow, and the wall's is set wrong. */
 export class NodeTime implements Time {
   readonly #clock: SimClock
   readonly #owner: Owner
   readonly #rate: number
-  readonly #skewMs: number
+  /** Of its wall clock. */
+  skewMs: number
 
-  /** `rate`: its milliseconds for one of the world's. `skewMs`: of its wall clock. */
+  /** `rate`: its milliseconds for one of the world's. */
   constructor(clock: SimClock, owner: Owner, rate: number, skewMs: number) {
     this.#clock = clock
     this.#owner = owner
     this.#rate = rate
-    this.#skewMs = skewMs
+    this.skewMs = skewMs
   }
 
   monotonicMs(): number {
@@ -121,7 +122,7 @@ export class NodeTime implements Time {
   }
 
   wallMs(): number {
-    return 1_600_000_000_000 + this.#clock.nowMs + this.#skewMs
+    return 1_600_000_000_000 + this.#clock.nowMs + this.skewMs
   }
 
   after(delayMs: number, fire: () => void): Timer {

@@ -22,6 +22,7 @@ export interface NetNode extends Owner {
   onChunkReply(reply: ChunkReply, from: Peer): void
   onChunkRoom(peer: Peer): void
   onForward(traffic: Forward, from: Peer): void
+  onForwardUp(peer: Peer): void
   onForwardDown(peer: Peer): void
   onPeerUp(peer: Peer): void
   onPeerDown(peer: Peer): void
@@ -32,9 +33,16 @@ export interface NetWeather {
   readonly doublePercent: number
   /** One way; now and then ten times as much. */
   readonly delayMsMax: number
+  /** Chunks of snapshots are so much slower, at most. */
+  readonly bulkDelayMsMax: number
 }
 
-export const CALM: NetWeather = { lossPercent: 0, doublePercent: 0, delayMsMax: 1 }
+export const CALM: NetWeather = {
+  lossPercent: 0,
+  doublePercent: 0,
+  delayMsMax: 1,
+  bulkDelayMsMax: 0,
+}
 
 /** What lies between the nodes. */
 export interface Net {
@@ -48,6 +56,8 @@ export interface Net {
   down(node: NetNode, isNoticed: boolean): void
   /** One way. */
   cut(from: NetNode, to: NetNode): void
+  /** Connections between two are lost, and made again at once. Each side may notice alone. */
+  breakOff(a: NetNode, b: NetNode): void
   heal(): void
   rosterChanged(node: NetNode): void
   statusChanged(node: NetNode): void
@@ -86,6 +96,22 @@ export class SimNet implements Net {
 
   cut(from: NetNode, to: NetNode): void {
     this.#cuts.add(`${from.nodeId}>${to.nodeId}`)
+  }
+
+  breakOff(a: NetNode, b: NetNode): void {
+    const noticed = this.#prng.below(3)
+    if (noticed !== 0) this.#lose(a, b)
+    if (noticed !== 1) this.#lose(b, a)
+  }
+
+  /** `node` loses the connections to `other`, and has new ones a little later. */
+  #lose(node: NetNode, other: NetNode): void {
+    const { peer } = other
+    this.#clock.at(this.#clock.nowMs + this.#prng.below(5), node, () => {
+      node.onForwardDown(peer)
+      node.onPeerDown(peer)
+      this.#meet(node, other)
+    })
   }
 
   heal(): void {
@@ -140,7 +166,8 @@ export class SimNet implements Net {
     if (to === undefined || !to.isUp) return false
     if (!this.#passes(from, to) || this.#prng.chance(this.weather.lossPercent)) return true
     const { peer } = from
-    this.#deliver(to, () => to.onChunk(header, new Uint8Array(bytes), peer))
+    const lateMs = this.#prng.float() * this.weather.bulkDelayMsMax
+    this.#deliver(to, () => to.onChunk(header, new Uint8Array(bytes), peer), lateMs)
     return true
   }
 
@@ -168,7 +195,10 @@ export class SimNet implements Net {
   #meet(node: NetNode, other: NetNode): void {
     this.#clock.at(this.#clock.nowMs + 1 + this.#prng.below(20), node, () => {
       const { nodeId } = other
-      if (other.isUp) node.onPeerUp({ ...other.introduction(), nodeId })
+      if (!other.isUp) return
+      const peer = { ...other.introduction(), nodeId }
+      node.onPeerUp(peer)
+      node.onForwardUp(peer)
     })
   }
 
@@ -176,10 +206,10 @@ export class SimNet implements Net {
     return to.isUp && !this.#cuts.has(`${from.nodeId}>${to.nodeId}`)
   }
 
-  #deliver(to: NetNode, arrive: () => void): void {
+  #deliver(to: NetNode, arrive: () => void, lateMs = 0): void {
     const { delayMsMax } = this.weather
     const slow = this.#prng.chance(2) ? 10 : 1
-    const delayMs = 0.1 + this.#prng.float() * delayMsMax * slow
+    const delayMs = lateMs + 0.1 + this.#prng.float() * delayMsMax * slow
     this.#clock.at(this.#clock.nowMs + delayMs, to, arrive)
   }
 }

@@ -11,7 +11,10 @@ import type { LogOptions } from '../log/log.js'
 import type { SpawnLog } from '../log/messages.js'
 import { nodeIdOf } from '../node-id.js'
 import { openReplica } from '../open-replica.js'
+import type { Seams } from '../raft-sequencer/raft-sequencer.js'
+import type { Sequencer } from '../sequencer.js'
 import { SimDisk } from '../sim-disk.js'
+import type { Companion, CompanionLife } from './companion.js'
 import { NodeTime, type SimClock } from './sim-clock.js'
 import { simLog } from './sim-log.js'
 import type { Net, NetNode } from './sim-net.js'
@@ -21,10 +24,15 @@ export interface Plant {
   readonly faults?: Faults
   disk?(disk: Disk): Disk
   spawn?(spawn: SpawnLog, time: Time): SpawnLog
+  order?(sequencer: Sequencer): Sequencer
+  /** Changes what is asked of the leader. */
+  ask?(ask: Rpc['ask']): Rpc['ask']
   /** The milliseconds that the store counts for one of the world's. */
   readonly timeRate?: number
   readonly readsAreLocal?: boolean
   readonly doublesForwards?: boolean
+  /** False: what comes of a broken promise must show. */
+  readonly promisesCount?: boolean
 }
 
 export interface SimNodeOptions {
@@ -34,6 +42,9 @@ export interface SimNodeOptions {
   readonly prng: Prng
   readonly plant: Plant
   readonly snapshotAfterBytes: number
+  /** Of the core; see `Seams`. */
+  readonly limits: NonNullable<Seams['limits']>
+  readonly companion: Companion | null
   /** Milliseconds a write takes; default: drawn at each start, some are slow. */
   readonly diskMs?: readonly [min: number, max: number]
   /** Null: it joins. */
@@ -49,6 +60,11 @@ export interface SimNodeEvents {
   onBlank(node: SimNode): void
   onFailed(node: SimNode, error: GatewayError): void
   onWrite(node: SimNode, request: Parameters<ReturnType<SpawnLog>['tell']>[0]): void
+  /** Its core begins, with what its disk gave back. */
+  onCore(node: SimNode, raft: Raft): void
+  /** It says so, now. */
+  onSend(node: SimNode, message: Message): void
+  onSendChunk(node: SimNode, to: number): void
 }
 
 export const SIM_TICK_MS = 50
@@ -90,6 +106,10 @@ export class SimNode implements NetNode {
   readonly #options: SimNodeOptions
   readonly #logOptions: LogOptions
   #rpc: Rpc | null = null
+  #time: NodeTime | null = null
+  #companion: CompanionLife | null = null
+  /** Of this life, by incarnation, in monotonic milliseconds. */
+  readonly #heardMs = new Map<string, number>()
   #diskMs: readonly [number, number] = [0.2, 0.5]
   peer!: Peer
 
@@ -106,6 +126,7 @@ export class SimNode implements NetNode {
 
   start(): void {
     const { clock, net, prng, plant, events, founding, snapshotAfterBytes } = this.#options
+    const { limits, companion } = this.#options
     this.life += 1
     this.isUp = true
     this.isReady = false
@@ -125,6 +146,9 @@ export class SimNode implements NetNode {
       links: { sendForward: (to, traffic) => net.forward(this, to, traffic) },
     })
     this.#rpc = rpc
+    this.#time = time
+    this.#heardMs.clear()
+    this.#companion = companion?.start(this, time, rpc) ?? null
     const disk = plant.disk?.(this.disk) ?? this.disk
     const log = simLog(disk, time, this.#logOptions, (request) =>
       request.type === 'write' || request.type === 'receive' ? this.#serviceMs() : 0.02,
@@ -149,10 +173,16 @@ export class SimNode implements NetNode {
         spawnLog: plant.spawn?.(spawn, time) ?? spawn,
         snapshotAfterBytes,
         timing: { tickMs: SIM_TICK_MS, heartbeatTicks: 2, electionTicks: SIM_ELECTION_TICKS },
-        rpc,
+        rpc: plant.ask === undefined ? rpc : asking(rpc, plant.ask),
         links: {
-          sendRaft: (message) => net.raft(this, message),
-          sendChunk: (to, header, bytes) => net.chunk(this, to, header, bytes),
+          sendRaft: (message) => {
+            net.raft(this, message)
+            events.onSend(this, message)
+          },
+          sendChunk: (to, header, bytes) => {
+            events.onSendChunk(this, to)
+            return net.chunk(this, to, header, bytes)
+          },
           sendChunkReply: (to, reply) => net.chunkReply(this, to, reply),
         },
         listener: {
@@ -173,14 +203,21 @@ export class SimNode implements NetNode {
           onConsensus: (status) => {
             this.consensus = status
             net.statusChanged(this)
+            this.#companion?.onConsensus(status)
           },
-          onMembers: () => net.rosterChanged(this),
+          onMembers: (roster) => {
+            net.rosterChanged(this)
+            this.#companion?.onMembers(roster)
+          },
         },
       },
       {
+        limits,
         ...(plant.faults === undefined ? {} : { faults: plant.faults }),
+        order: (sequencer) => plant.order?.(sequencer) ?? sequencer,
         watch: (raft) => {
           this.raft = raft
+          events.onCore(this, raft)
         },
       },
     )
@@ -195,11 +232,28 @@ export class SimNode implements NetNode {
     this.isUp = false
     this.life += 1
     this.#options.net.down(this, isNoticed)
+    this.#companion?.ended()
+    this.#companion = null
+    this.#time = null
     this.replica = null
     this.raft = null
     this.consensus = null
     this.#rpc = null
     this.isReady = false
+  }
+
+  /** Somebody set its wall clock. */
+  setWallClock(skewMs: number): void {
+    if (this.#time !== null) this.#time.skewMs = skewMs
+  }
+
+  /** By its monotonic clock, as `Links.lastHeardMs` knows it; null: never in this life. */
+  lastHeardMs(incarnation: string): number | null {
+    return this.#heardMs.get(incarnation) ?? null
+  }
+
+  #heard(from: Peer): void {
+    if (this.#time !== null) this.#heardMs.set(from.incarnation, this.#time.monotonicMs())
   }
 
   #serviceMs(): number {
@@ -238,6 +292,7 @@ export class SimNode implements NetNode {
   }
 
   onRaft(message: Message, from: Peer): void {
+    this.#heard(from)
     this.replica?.inbound.onRaft(message, from)
   }
 
@@ -254,6 +309,7 @@ export class SimNode implements NetNode {
   }
 
   onForward(traffic: Forward, from: Peer): void {
+    this.#heard(from)
     this.#rpc?.receive(traffic, from)
   }
 
@@ -265,11 +321,22 @@ export class SimNode implements NetNode {
     this.replica?.inbound.onChunkRoom(peer)
   }
 
+  onForwardUp(peer: Peer): void {
+    this.#companion?.onForwardUp(peer)
+  }
+
   onForwardDown(peer: Peer): void {
     this.#rpc?.peerDown(peer)
   }
 
   onPeerDown(peer: Peer): void {
     this.replica?.inbound.onPeerDown(peer)
+  }
+}
+
+function asking(rpc: Rpc, change: NonNullable<Plant['ask']>): Pick<Rpc, 'ask' | 'serve'> {
+  return {
+    ask: change((...args) => rpc.ask(...args)),
+    serve: (name, service) => rpc.serve(name, service),
   }
 }
