@@ -64,6 +64,43 @@ it.each<[name: string, start: Config, changes: ConfChange[], want: string]>([
   ],
   ['the last word counts', configOf([1, 2]), [change('-2 +2')], '(1 2)&(1 2) auto-leave'],
   ['demoted and removed', configOf([1, 2, 3]), [change('~3 -3'), LEAVE_JOINT], '(1 2)'],
+  [
+    'the same again and again, jointly',
+    configOf([1]),
+    [change('-1 -2 -9 +2 +3 +4 +2 +3 +4 ~2 ~2 -4 -4 ~1 ~1', 'joint-explicit')],
+    '(3)&(1) learners=(2) learners-next=(1)',
+  ],
+  [
+    'the same again and again, left',
+    configOf([1]),
+    [change('-1 -2 -9 +2 +3 +4 +2 +3 +4 ~2 ~2 -4 -4 ~1 ~1', 'joint-explicit'), LEAVE_JOINT],
+    '(3) learners=(1 2)',
+  ],
+  [
+    'the only voter is replaced and demoted',
+    configOf([1]),
+    [change('+2 ~1', 'joint-explicit'), LEAVE_JOINT],
+    '(2) learners=(1)',
+  ],
+  [
+    'a learner that comes with a joint change stays one',
+    configOf([1]),
+    [change('-1 +2 +3 ~4'), LEAVE_JOINT, change('~9')],
+    '(2 3) learners=(4 9)',
+  ],
+  [
+    'step by step, each of them twice',
+    configOf([1]),
+    ['+1', '+2', '~1', '~1', '-1', '-1', '+3', '-3', '-3', '-4'].map((each) => change(each)),
+    '(2)',
+  ],
+  ['demoted and promoted again', configOf([1, 2, 3]), [change('~2'), change('+2')], '(1 2 3)'],
+  [
+    'all voters but one are demoted at once',
+    configOf([1, 2], [3]),
+    [change('~2 ~3 ~4 ~5'), LEAVE_JOINT, change('-2 -3 -4 -5'), LEAVE_JOINT],
+    '(1)',
+  ],
 ])('%s', (_name, start, changes, want) => {
   expect(after(start, ...changes)).toBe(want)
 })
@@ -85,6 +122,26 @@ it.each<[name: string, start: Config, changes: ConfChange[], want: string]>([
     [change('+1 +2')],
     'a configuration without voters cannot be changed jointly',
   ],
+  [
+    'a change within, that would leave by itself',
+    configOf([1]),
+    [change('+2 +3', 'joint-auto'), change('+4', 'joint-explicit')],
+    'the joint configuration must be left first',
+  ],
+  [
+    'left twice',
+    configOf([1]),
+    [change('+2 +3'), LEAVE_JOINT, LEAVE_JOINT],
+    'there is no joint configuration to leave',
+  ],
+  [
+    'a learner within',
+    configOf([1]),
+    [change('+2 +3'), change('~15')],
+    'the joint configuration must be left first',
+  ],
+  ['all voters are demoted', configOf([1, 2]), [change('~1 ~2')], 'no voter would be left'],
+  ['the last of many is removed', configOf([1], [2, 3]), [change('-1')], 'no voter would be left'],
   ['nobody', configOf([1]), [change('+0')], '0 is not a node number'],
   ['half a node', configOf([1]), [change('+1.5')], '1.5 is not a node number'],
   ['less than nobody', configOf([1]), [change('--3')], '-3 is not a node number'],
