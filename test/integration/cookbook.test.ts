@@ -13,6 +13,7 @@ import {
 } from './support/cookbook.js'
 import { expectStatus, type Gateway, run } from './support/gateway.js'
 import { ask } from './support/http.js'
+import { ROOT } from './support/paths.js'
 import { freePort, isFree } from './support/ports.js'
 import { until } from './support/wait.js'
 import { openWorld } from './support/world.js'
@@ -53,6 +54,7 @@ const environment = (server: Gateway): Record<string, string> => ({
   PATH: `${COMMANDS}:${process.env['PATH']}`,
   EGCTL_SERVER: `127.0.0.1:${server.apiPort}`,
   HOME: dir,
+  EASEGRESS: ROOT,
 })
 
 async function take(

@@ -128,7 +128,6 @@ it.each<[fields: string, problem: string]>([
   expect(problems(fields)).toContain(problem)
 })
 
-
 it.each<[fields: string, problem: string]>([
   ['https: true', 'https: needs certBase64 and keyBase64'],
   ['http3: true', 'http3: http3 is not supported by this release; leave it out'],
