@@ -29,7 +29,7 @@ import {
 import { getProfile, startCpuProfile, startMemoryProfile, stopProfiles } from './profile.js'
 import { listApiGroups } from './reads.js'
 import type { Api } from './routes.js'
-import { sharedRoutes } from './routes-shared.js'
+import { ABOUT_NODE, CHANGE, CREATE, filterRoutes, PURGE_AND_KINDS } from './routes-shared.js'
 import { getStatusV2, listStatusV2 } from './status-v2.js'
 import { YAML_TYPE_V2 } from './yaml.js'
 
@@ -41,12 +41,15 @@ export const V2: Api = {
   isJson: true,
   routes: [
     { method: 'GET', path: '', handle: listApiGroups },
-    ...sharedRoutes('pipeline'),
+    ...ABOUT_NODE,
     { method: 'GET', path: '/status/members', handle: listMembersV2 },
+    ...PURGE_AND_KINDS,
     { method: 'GET', path: '/object-api-resources', handle: listApiResources },
+    CREATE,
     { method: 'GET', path: '/objects', handle: listObjectsV2 },
     { method: 'DELETE', path: '/objects', handle: deleteAllObjects },
     { method: 'GET', path: '/objects/{name}', handle: getObjectV2 },
+    ...CHANGE,
     { method: 'GET', path: '/objects-yaml/{kind}/{name}', handle: objectTemplate },
     { method: 'GET', path: '/customdatakinds', handle: listDataKinds },
     { method: 'POST', path: '/customdatakinds', handle: createDataKind },
@@ -63,6 +66,7 @@ export const V2: Api = {
     { method: 'DELETE', path: '/customdata/{kind}/{id}', handle: deleteDataItem },
     { method: 'GET', path: '/status/objects', handle: listStatusV2 },
     { method: 'GET', path: '/status/objects/{name}', handle: getStatusV2 },
+    ...filterRoutes('pipeline'),
     { method: 'GET', path: '/metadata/objects/{kind}/description', handle: objectDescription },
     { method: 'GET', path: '/metadata/objects/{kind}/schema', handle: objectSchema },
     { method: 'POST', path: '/explain', handle: explainRequest },
