@@ -79,7 +79,7 @@ it('in a stream that ends, the last commit waits five milliseconds, and only the
 it('whoever waits for an answer hears of each commit until it has that', () => {
   const { time, news, append, take, stream } = rig()
   stream()
-  news.await(3, 7)
+  news.expectAt(3, 7)
   append(2, 0, 6)
   append(3, 0, 6)
   append(3, 0, 7)
@@ -92,7 +92,7 @@ it('whoever waits for an answer hears of each commit until it has that', () => {
 it('who does not lead any more owes nobody an answer', () => {
   const { news, append, take, stream } = rig()
   stream()
-  news.await(3, 7)
+  news.expectAt(3, 7)
   news.deposed()
   append(3, 0, 6)
   expect(take()).toEqual([])

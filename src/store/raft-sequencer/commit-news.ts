@@ -38,7 +38,7 @@ export class CommitNews {
   }
 
   /** A member waits for what it had put into the log at `index`. */
-  await(nodeId: NodeId, index: number): void {
+  expectAt(nodeId: NodeId, index: number): void {
     this.#awaited.set(nodeId, index)
   }
 

@@ -123,7 +123,7 @@ export class RaftSequencer implements Sequencer {
       keepAlive: (lease, done) => this.#sink.onKeepAlive(lease, done),
       onTaken: (nodeId, index) => {
         this.#news.proposed()
-        this.#news.await(nodeId, index)
+        this.#news.expectAt(nodeId, index)
       },
       wake: () => this.#turns.wake(),
     })
