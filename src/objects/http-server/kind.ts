@@ -17,7 +17,7 @@ import {
 } from '../../spec/schema.js'
 import { defineObjectKind, type ObjectReference, type SharedKeys } from '../contract.js'
 import { filterKeys } from '../filter-keys.js'
-import { tlsProblems } from './certificates.js'
+import { tlsProblems } from './certificates-spec.js'
 import { ipFilter, rootedPath } from './ip-filter-spec.js'
 import { connectionsKey, placesKey, statsKey } from './keys.js'
 import { ownPipelines } from './own-pipelines-spec.js'

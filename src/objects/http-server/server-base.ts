@@ -4,7 +4,7 @@ import type { ExplainedRequest, RequestExplanation } from '../../protocol/worker
 import type { NodeWords, StatsRow } from '../../shared/contract.js'
 import type { ObjectMeta, RuntimeObject, WorkerEnv } from '../contract.js'
 import type { SocketKey } from '../sockets.js'
-import { type TlsSpec, tlsIdentityOf } from './certificates.js'
+import { type TlsSpec, tlsIdentityOf } from './certificates-spec.js'
 import { connectionsKey, placesKey, statsKey } from './keys.js'
 import { type Counted, TopPaths } from './top-paths.js'
 

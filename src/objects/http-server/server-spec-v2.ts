@@ -20,7 +20,7 @@ import {
   string,
 } from '../../spec/schema.js'
 import { checkLogFormat } from './access-format-spec.js'
-import { tlsProblems } from './certificates.js'
+import { tlsProblems } from './certificates-spec.js'
 import { ipFilter, rootedPath } from './ip-filter-spec.js'
 
 /** Keys that Easegress's own examples have for the fields of similar names, of either dialect. */
