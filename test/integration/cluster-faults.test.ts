@@ -12,6 +12,7 @@ import { Traffic, Writer } from './support/cluster-load.js'
 import { httpServer, mock, pipeline } from './support/documents.js'
 import { limitFiles } from './support/file-limit.js'
 import { expectStatus } from './support/gateway.js'
+import { type Answer, ask } from './support/http.js'
 import { freePort } from './support/ports.js'
 import { sleep, until } from './support/wait.js'
 import { openWorld } from './support/world.js'
@@ -241,6 +242,14 @@ it(
     const [first, second, third] = cluster.nodes as [Node, Node, Node]
     const port = await served(cluster, 'before')
     const traffic = new Traffic(first, port)
+    const data = (method: string, path: string, item?: object): Promise<Answer> => {
+      const body = item === undefined ? '' : JSON.stringify(item)
+      const headers = { 'content-length': body.length }
+      const port = first.gateway.apiPort
+      return ask({ port, method, path: `/apis/v2${path}`, headers, body })
+    }
+    expectStatus(await data('POST', '/customdatakinds', { name: 'users' }), 201)
+    expectStatus(await data('POST', '/customdata/users', { name: 'ann' }), 201)
     await Promise.all([cluster.kill9(second), cluster.kill9(third)])
     await until('a refused write', 20_000, async () => {
       const { status, text } = await apply(first, pipeline('served', mock(200, 'after')))
@@ -249,6 +258,11 @@ it(
     const read = expectStatus(await first.gateway.admin('GET', '/objects/served'), 200)
     expect(Number(read.headers['x-easegress-stale'])).toBeGreaterThan(0)
     expect(read.text).toContain('before')
+    const refused = expectStatus(await data('POST', '/customdata/users', { name: 'bob' }), 503)
+    expect(refused.text).toContain('no quorum: 1 of 3 voters can be reached')
+    const items = expectStatus(await data('GET', '/customdata/users'), 200)
+    expect(JSON.parse(items.text)).toEqual([{ name: 'ann' }])
+    expect(Number(items.headers['x-easegress-stale'])).toBeGreaterThan(0)
     const listed = await first.gateway.egctl(['object', 'list', '-o', 'table'])
     expect(listed).toMatchObject({ code: 0, stderr: expect.stringContaining('lost touch with') })
     const purge = await first.gateway.egctl(['member', 'purge', 'eg-2'])
