@@ -35,7 +35,12 @@ function member(name: string, changes: Partial<Introduction> = {}): Introduction
 }
 
 let nonces = 0
-const nonce = (): Uint8Array => new Uint8Array(32).fill(++nonces)
+/** None twice: with its own nonce again a side would take what was recorded for what is said. */
+function nonce(): Uint8Array {
+  const bytes = Buffer.alloc(32)
+  bytes.writeUInt32BE(++nonces)
+  return new Uint8Array(bytes)
+}
 
 const dialer = (changes: Partial<DialerOptions> = {}): Handshake =>
   Handshake.dial({
