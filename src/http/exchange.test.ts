@@ -191,13 +191,18 @@ it('without peer and headers the address is empty', () => {
 it('reset leaves what a new exchange has, and the fields keep their order', () => {
   const ex = new Exchange()
   const fields = Object.keys(ex)
-  const changed = fields.filter((field) => field !== 'request' && field !== 'response')
+  // The first two are reset by themselves; the last is the connection's, not the exchange's.
+  const apart = ['request', 'response', 'isTls']
+  const changed = fields.filter((field) => !apart.includes(field))
   for (const field of changed) Object.assign(ex, { [field]: 'left over' })
   ex.request.rawPath = '/a'
   ex.respond(500)
   ex.reset()
   expect(ex).toEqual(new Exchange())
   expect(Object.keys(ex)).toEqual(fields)
+  ex.isTls = true
+  ex.reset()
+  expect(ex.isTls).toBe(true)
 })
 
 it('keeps a request and an answer for each namespace, and gives back what is left of them', () => {
