@@ -33,6 +33,10 @@ const WHOLE_BYTES_MAX = 16_384
 const PULSE_MS_MIN = 10
 const PULSE_MS_MAX = 2_560
 
+/** First and longest wait before writing goes on without having been told of room. */
+const NUDGE_MS_MIN = 20
+const NUDGE_MS_MAX = 5_120
+
 /**
  * One exchange on uWebSockets.js: the way back to the client, the source of the request body and
  * the sink of the response body in one object, so that a plain request allocates nothing here.
@@ -60,6 +64,9 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   /** uWS has been told to pause, and tells neither of bytes that came nor of room for ours. */
   #isStopped = false
   #pulseMs = PULSE_MS_MIN
+  /** How often room had to be waited for. */
+  #waits = 0
+  #nudgeMs = NUDGE_MS_MIN
   #bodyUnwanted = false
   #chunkIn: Uint8Array = NOTHING
 
@@ -430,7 +437,8 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     const before = this.#sentBytes
     this.#sentBytes += chunk.byteLength
     if (this.#totalBytes < 0) {
-      if (!res.write(chunk)) this.#waitWritable()
+      if (res.write(chunk)) this.#nudgeMs = NUDGE_MS_MIN
+      else this.#waitWritable()
       return
     }
     const [ok, done] = res.tryEnd(chunk, this.#totalBytes)
@@ -456,7 +464,29 @@ export class UwsExchange implements Responder, BodySource, BodySink {
       this.#sourcePaused = true
       this.#source.pause()
     }
-    this.#go(this.#res as UwsResponse)
+    const res = this.#res as UwsResponse
+    this.#go(res)
+    this.#waits += 1
+    if (this.length !== 0) this.#nudgeLater(res)
+  }
+
+  /**
+   * While a client uploads and downloads at once, uWS may never tell of room: what it restores at a
+   * resume is what the last pause of any socket of the thread found (`us_events` in its
+   * AsyncSocket.h). Writing goes on by itself then: if there is still no room, that makes uWS look
+   * for it anew. Five times until something is taken, as each adds to what uWS holds.
+   */
+  #nudgeLater(res: UwsResponse): void {
+    const waitMs = this.#nudgeMs
+    if (waitMs > NUDGE_MS_MAX) return
+    this.#nudgeMs = waitMs * 4
+    const wait = this.#waits
+    const isWaiting = () => this.#res === res && this.#waits === wait && this.#needsWritable
+    setTimeout(() => {
+      if (!isWaiting()) return
+      this.#writeOnPaused(res)
+      if (isWaiting()) this.#nudgeLater(res)
+    }, waitMs).unref()
   }
 
   #writable(): boolean {
@@ -464,6 +494,11 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     if (res === null) return true
     this.#progressMs = 0
     this.#pulseMs = PULSE_MS_MIN
+    this.#nudgeMs = NUDGE_MS_MIN
+    return this.#writeOnPaused(res)
+  }
+
+  #writeOnPaused(res: UwsResponse): boolean {
     const isDone = this.#writeOn(res)
     if (this.#res === res && this.#bodyPaused && !this.#needsWritable) this.#stop(res)
     return isDone
@@ -582,6 +617,7 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     this.#bodyPaused = false
     this.#isStopped = false
     this.#pulseMs = PULSE_MS_MIN
+    this.#nudgeMs = NUDGE_MS_MIN
     this.#bodyUnwanted = false
     this.#source = null
     this.#totalBytes = 0
