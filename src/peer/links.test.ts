@@ -4,6 +4,7 @@ import { EMPTY_CONFIG } from '../raft/raft.js'
 import { encodeFrame, FRAME, FrameDecoder } from './frame.js'
 import { Handshake } from './handshake.js'
 import { CHANNEL, type Channel, type Introduction } from './identity.js'
+import { LINK_TIMING } from './links.js'
 import {
   addressOf,
   append,
@@ -228,6 +229,24 @@ it('a connection that broke on one side alone is replaced at once', () => {
   b.links.sendRaft(heartbeat(2, 1, 1))
   world.time.advance(50)
   expect([a.raft.length, b.raft.length]).toEqual([1, 1])
+})
+
+it.each<[string, number, number]>([
+  ['an old one after a probe', 5000, LINK_TIMING.fallbackMs + LINK_TIMING.probeMs],
+  ['a young one when a handshake would be over', 100, LINK_TIMING.handshakeMs],
+])('a connection that the other side lost gives way: %s', (_, ageMs, withinMs) => {
+  const world = new SimWorld()
+  const [a, b] = world.cluster(['a', 'b']) as [SimPeer, SimPeer]
+  world.time.advance(ageMs)
+  // a should dial, and believes that it need not.
+  world.network.lose('b')
+  expect([a.connected, b.connected]).toEqual([ALL_OF('b'), []])
+  world.time.advance(withinMs + LINK_TIMING.firstMs + 50)
+  expect([a.connected, b.connected]).toEqual([ALL_OF('b'), ALL_OF('a')])
+  expect(world.network.openCount).toBe(3)
+  b.links.sendForward('inc-a', { type: 'notice', service: 'x', body: new Uint8Array(0) })
+  world.time.advance(50)
+  expect(a.forwarded).toHaveLength(1)
 })
 
 it('a peer that is not there is dialed less and less often', () => {

@@ -17,7 +17,8 @@
  * Who dials: the member with the lower number, at once; a reader or newcomer dials members. The
  * other side dials too once it has been without a connection for `fallbackMs`, as the one that
  * should may not know of it yet. Of two connections for one purpose that of the rightful dialer
- * stays, and of two of the same dialer the newer.
+ * stays if it still answers (within `probeMs`, a young one until it is as old as `handshakeMs`),
+ * and of two of the same dialer the newer.
  */
 import type { Time, Timer } from '../lib/clock.js'
 import type { ChunkHeader, ChunkReply, Message, NodeId } from '../raft/raft.js'
@@ -49,7 +50,7 @@ import type { Connection, ConnectionHandler, Transport } from './transport.js'
 
 export interface LinkTiming extends SessionTiming, BackOff {
   readonly fallbackMs: number
-  /** A process that holds an incarnation answers within this, or another may have it. */
+  /** What is asked whether it is still there answers within this, or another takes its place. */
   readonly probeMs: number
 }
 
@@ -614,6 +615,10 @@ export class Links {
         this.#undial(slot)
       }
       session.close('another connection for the same purpose stands')
+      // Who dials in our stead may have lost it, without a word to this side. While it is young the
+      // two may just have dialed each other: it gets the time of a handshake, however slow the way.
+      const { handshakeMs, probeMs } = this.#timing
+      if (isLess) older.probe(Math.max(probeMs, handshakeMs - older.stoodMs))
       this.#redial(pair, channel, 0)
       return
     }

@@ -19,6 +19,8 @@ import { BoardViolation, linesOf, type Voice, Voices } from './voices.js'
 const BEAT_MS = 1000
 const READ_MS = 1000
 const SILENT_MS = 6000
+/** `handshakeMs` of the connections, and a moment to dial again. */
+const HANDSHAKE_MS = 3200
 const HEARTBEAT_TTL_MS = 600_000
 const KEYS = ['status/a', 'status/b', 'status/c', 'serving', 'x', 'y'] as const
 const PREFIXES = ['', '', 'status/', 'status/b', 'serving', 'nothing'] as const
@@ -167,6 +169,10 @@ export class BoardSim implements Companion {
     const areReady = (): boolean => this.#members(world).every((node) => node.isReady)
     world.runUntil('every member is ready', areReady, 10_000)
     world.run(BEAT_MS * 2 + 200)
+    // A connection that one side lost at the last moment, when it had just been made, stands with
+    // the other until a handshake would be over (`links.ts`).
+    const connectedMs = world.calmSinceMs + HANDSHAKE_MS
+    if (world.isOverLinks && world.nowMs < connectedMs) world.run(connectedMs - world.nowMs)
     this.#expectCurrent(world, 'after the storm')
     for (const node of world.nodes) if (node.isReady) this.lives.get(node)?.sayMuch()
     world.run(BEAT_MS + 100)

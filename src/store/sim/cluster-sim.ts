@@ -105,6 +105,7 @@ export class ClusterSim {
   #founding: Founding | null = null
   #violation: Error | null = null
   #isHealing = false
+  #calmSinceMs = 0
   /** All faults are over, and what they left behind too. */
   #isSettled = false
   #elections = 0
@@ -466,6 +467,7 @@ export class ClusterSim {
   /** All faults stop; a write and a read must succeed, and everybody must come to the same. */
   #heal(): void {
     this.#isHealing = true
+    this.#calmSinceMs = this.#clock.nowMs
     this.#net.heal()
     this.#net.weather = CALM
     for (const node of this.#nodes) {
@@ -518,6 +520,7 @@ export class ClusterSim {
     const run = (ms: number): void => this.#runUntil(clock.nowMs + ms)
     return {
       ...world,
+      calmSinceMs: this.#calmSinceMs,
       get nowMs() {
         return clock.nowMs
       },

@@ -42,6 +42,8 @@ export interface SimWorld {
 
 /** Everything works, and only what is asked for here happens. */
 export interface CalmWorld extends SimWorld {
+  /** When the last fault was over. */
+  readonly calmSinceMs: number
   run(ms: number): void
   /** Until it is so; throws that it did not come to `what`. */
   runUntil(what: string, isSo: () => boolean, ms: number): void
