@@ -149,13 +149,15 @@ export class BoardSim implements Companion {
 
   #judge(reading: BoardReading, life: BoardLife, prefix: string, startMs: number): void {
     const { nodes, nowMs, isOverLinks } = this.#world
+    // A beat brings one message at most: of changes that take several, the last may come so late.
+    const messages = this.isWhole ? 1 : KEYS.length + 1
     this.voices.judge(reading, {
       reader: life.voice,
       prefix,
       startMs,
       endMs: nowMs,
       // A connection that is cut holds back what was sent until it is known to be dead.
-      slackMs: BEAT_MS + (isOverLinks ? 7_000 : 1_000) + (this.isTight ? 1e9 : 0),
+      slackMs: BEAT_MS * messages + (isOverLinks ? 7_000 : 1_000) + (this.isTight ? 1e9 : 0),
       isWhole: this.isWhole,
       wasStoppedAfter: (ms) => nodes.some((node) => node.pausedUntilMs > ms),
     })

@@ -338,7 +338,12 @@ export class ClusterSim {
     // Tasks that share a write may replace what came earlier in it.
     for (const entry of entries) {
       const before = terms.get(entry.index - 1)
-      if (before !== undefined) this.#checker.holds(node.nodeId, [entry], before)
+      if (before !== undefined) {
+        this.#checker.holds(node.nodeId, [entry], before)
+        const known = terms.get(entry.index)
+        const isOther = known !== undefined && known !== entry.term
+        if (isOther) this.#promises?.replaces(node.nodeId, { index: entry.index - 1, term: before })
+      }
       terms.set(entry.index, entry.term)
     }
   }

@@ -50,6 +50,15 @@ function says(messages: readonly Message[], terms: readonly number[] = [1, 1, 2]
   return promises
 }
 
+it('what another leader replaces is promised no more, what lies before it is', () => {
+  const promises = says([accepts(3, 3)])
+  promises.replaces(1, { index: 2, term: 1 })
+  expect(() => promises.begins(core(9, 0, [1, 1]))).not.toThrow()
+  // A write behind all of it replaces nothing.
+  promises.replaces(1, { index: 5, term: 4 })
+  expect(() => promises.begins(core(9, 0, [1]))).toThrow('it acknowledged 2@1')
+})
+
 it.each<[string, Message[]]>([
   ['one vote in each term', [grants(3, 2), grants(4, 3)]],
   ['the same vote twice', [grants(3, 2), grants(3, 2)]],

@@ -40,6 +40,16 @@ export class Promises {
     }
   }
 
+  /**
+   * It is told to write something else behind `before`: what it acknowledged from there on is
+   * another leader's to replace, and may be gone before what comes instead is acknowledged.
+   */
+  replaces(id: number, before: LogPosition): void {
+    const promised = this.#of.get(id)
+    if (promised === undefined || promised.acknowledged.index <= before.index) return
+    promised.acknowledged = before
+  }
+
   /** It begins again with what its disk gave back. */
   begins(raft: Raft): void {
     const { id, term, vote, lastIndex } = raft.status()
