@@ -96,6 +96,8 @@ export interface PathBench {
   readonly handler: TrafficHandler
   readonly exchanges: UwsExchange[]
   newExchange(): UwsExchange
+  /** What the loop does at the end of a turn: requests leave, then answers. */
+  endTurn(): void
   readonly readBuffer: Buffer
   readonly answer: Buffer
 }
@@ -106,11 +108,13 @@ export function turn(bench: PathBench, next: () => UwsRequest): void {
     const exchange = bench.exchanges.pop() ?? bench.newExchange()
     exchange.begin(new FakeResponse() as unknown as UwsResponse, next(), bench.handler)
   }
+  bench.endTurn()
   const { answer, readBuffer } = bench
   for (let socket = asked.pop(); socket !== undefined; socket = asked.pop()) {
     answer.copy(readBuffer)
     socket.read(answer.length)
   }
+  bench.endTurn()
 }
 
 /** `objects` in a worker's surroundings; one of them is the HTTPServer. */
@@ -135,6 +139,7 @@ export async function build(objects: readonly GatewayObject[]): Promise<PathBenc
   const { systemTime } = clocks
   const { MemoryLogger } = await import('../../src/telemetry/memory-log.js')
   const { UwsExchange } = await import('../../src/listener/uws-exchange.js')
+  const { DueAnswers } = await import('../../src/listener/due-answers.js')
   const { DEFAULT_LIMITS } = await import('../../src/listener/contract.js')
   const log = new MemoryLogger()
   const timers = new wheels.TimerWheel(systemTime)
@@ -198,7 +203,9 @@ export async function build(objects: readonly GatewayObject[]): Promise<PathBenc
   await table.reconcile()
   if (served.handler === null) throw new Error('the server did not take its socket')
   const exchanges: UwsExchange[] = []
+  const due = new DueAnswers()
   const home = {
+    due,
     limits: DEFAULT_LIMITS,
     draining: false,
     isTls: false,
@@ -216,6 +223,10 @@ export async function build(objects: readonly GatewayObject[]): Promise<PathBenc
     handler: served.handler,
     exchanges,
     newExchange: () => new UwsExchange(home),
+    endTurn: () => {
+      upstream.requestsDue.flush()
+      due.flush()
+    },
     readBuffer: upstream.readBuffer,
     answer: answerWith(ANSWER_BYTES),
   }

@@ -11,6 +11,9 @@ class Thread {
   readonly #loop = { idle: 0, active: 0 }
   readonly #keptBytes: number
   heapBytes = 0
+  /** Of a core, what other threads of the process use. */
+  othersShare = 0
+  #processMs = 0
   /** When garbage was collected, in seconds. */
   readonly collectedAt: number[] = []
 
@@ -20,6 +23,7 @@ class Thread {
       time: this.time,
       restShare: 0.05,
       loopTimes: () => ({ ...this.#loop }),
+      processMs: () => this.#processMs,
       heapBytes: () => this.heapBytes,
       collect: (collected) => {
         this.collectedAt.push(this.time.monotonicMs() / 1000)
@@ -34,6 +38,7 @@ class Thread {
     for (let second = 0; second < seconds; second++) {
       this.#loop.active += share * 1000
       this.#loop.idle += (1 - share) * 1000
+      this.#processMs += (share + this.othersShare) * 1000
       this.time.advance(1000)
     }
   }
@@ -45,6 +50,17 @@ it('collects once a thread has rested for six seconds, and not again for nothing
   thread.run(4, 0.8)
   thread.run(60, 0.01)
   expect(thread.collectedAt).toEqual([10])
+})
+
+it('waits while other threads of the process are busy', () => {
+  const thread = new Thread()
+  thread.heapBytes = 30 * MB
+  thread.othersShare = 0.5
+  thread.run(60, 0.01)
+  expect(thread.collectedAt).toEqual([])
+  thread.othersShare = 0.1
+  thread.run(60, 0.01)
+  expect(thread.collectedAt).toEqual([66])
 })
 
 it.each<[name: string, run: (thread: Thread) => void]>([

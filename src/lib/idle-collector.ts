@@ -13,6 +13,8 @@ export interface IdleCollectorOptions {
   /** A loop that is active no more than this rests. */
   readonly restShare: number
   loopTimes(): LoopTimes
+  /** Processor time of all threads of the process since some beginning, in milliseconds. */
+  processMs(): number
   /** What the heap takes of the system's memory. */
   heapBytes(): number
   /** Collects all garbage, in a turn of the loop of its own. */
@@ -27,6 +29,8 @@ const GROWTH_BYTES_MIN = 4 * 2 ** 20
 /** More would hold the thread for longer than anybody may wait. */
 const HEAP_BYTES_MAX = 96 * 2 ** 20
 const GAP_MS_MIN = 30_000
+/** Of one core. A process that does more has other threads at work, which may want this one's core. */
+const PROCESS_SHARE_MAX = 0.2
 
 /**
  * Gives memory back when a thread has come to rest. V8 collects as objects are made, so a thread that
@@ -38,6 +42,7 @@ export class IdleCollector {
   readonly #o: IdleCollectorOptions
   #idle = 0
   #active = 0
+  #processMs = 0
   #resting = 0
   #leftBytes = 0
   #collectedMs = Number.NEGATIVE_INFINITY
@@ -56,10 +61,14 @@ export class IdleCollector {
   #look(): void {
     const { time, restShare, loopTimes, heapBytes, collect } = this.#o
     const { idle, active } = loopTimes()
+    const processMs = this.#o.processMs()
     const activeMs = active - this.#active
-    const isAtRest = activeMs <= restShare * (activeMs + idle - this.#idle)
+    const pastMs = activeMs + idle - this.#idle
+    const isAtRest =
+      activeMs <= restShare * pastMs && processMs - this.#processMs <= PROCESS_SHARE_MAX * pastMs
     this.#idle = idle
     this.#active = active
+    this.#processMs = processMs
     this.#resting = isAtRest ? this.#resting + 1 : 0
     const nowMs = time.monotonicMs()
     if (this.#resting < RESTING_LOOKS || nowMs - this.#collectedMs < GAP_MS_MIN) return
@@ -78,6 +87,10 @@ export function collectAtRest(time: Time, restShare: number): void {
     time,
     restShare,
     loopTimes: () => performance.eventLoopUtilization(),
+    processMs: () => {
+      const { user, system } = process.cpuUsage()
+      return (user + system) / 1000
+    },
     heapBytes: () => getHeapStatistics().total_physical_size,
     collect: collectGarbage,
   }).start()

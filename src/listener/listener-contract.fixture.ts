@@ -342,6 +342,69 @@ export function listenerContract(transport: Transport): void {
     await client.until(() => client.text.endsWith('0\r\n\r\n'))
   })
 
+  it('many whole answers in one turn, of a memory that is used again, are each their own', async () => {
+    const waiting: Exchange[] = []
+    const { listener, finished } = serve((ex) => waiting.push(ex))
+    const clients = Array.from({ length: 150 }, () => new Client(listener.port))
+    for (let round = 0; round < 3; round++) {
+      clients.forEach((client, i) => {
+        client.text = ''
+        client.write(get(`/${round}/${i}`))
+      })
+      await clients[0]?.until(() => waiting.length === clients.length, 'all requests')
+      const memory = Buffer.alloc(5_000)
+      for (const ex of waiting.splice(0)) {
+        const [, , number] = ex.request.path.split('/')
+        const text = `${ex.request.path}:${'x'.repeat(Number(number) * 33)}.`
+        if (Number(number) % 3 === 0) {
+          answer(ex, 200, text)
+          continue
+        }
+        const source = new Script(text.length)
+        stream(ex, source)
+        memory.fill('?').write(text)
+        source.sink?.data(memory.subarray(0, text.length))
+        source.sink?.end()
+      }
+      for (const [i, client] of clients.entries()) {
+        await client.until(() => client.text.endsWith('.'))
+        const [, body] = client.text.split('\r\n\r\n')
+        expect(body).toBe(`/${round}/${i}:${'x'.repeat(i * 33)}.`)
+      }
+    }
+    expect(finished).toHaveLength(3 * clients.length)
+    expect(finished.every(({ aborted }) => !aborted)).toBe(true)
+    expect(listener.activeCount).toBe(0)
+  })
+
+  it('a whole answer that is cut in the turn in which it came is told as cut, once', async () => {
+    const exchanges: Exchange[] = []
+    const { listener, finished } = serve((ex) => {
+      if (ex.request.path === '/other') answer(ex, 200, 'fine')
+      else exchanges.push(ex)
+    })
+    const source = new Script(4)
+    for (const isStreamed of [true, false]) {
+      const client = new Client(listener.port)
+      client.write(get('/'))
+      await client.until(() => exchanges.length === 1)
+      const ex = exchanges.pop() as Exchange
+      if (isStreamed) {
+        stream(ex, source)
+        source.sink?.data(Buffer.from('text'))
+        source.sink?.end()
+      } else answer(ex, 200, 'text')
+      ex.responder?.cut(ex)
+      await client.until(() => client.ended, 'the end')
+      expect(client.text).toBe('')
+    }
+    expect(source.log).toEqual([])
+    expect(finished.map((each) => each.aborted)).toEqual([true, true])
+    expect(listener.activeCount).toBe(0)
+    const other = new Client(listener.port)
+    expect(await other.ask(get('/other'), 'fine')).toContain('200 OK')
+  })
+
   it('pauses the source for a client that does not read, and loses nothing', async () => {
     const source = new Script(40 * 1024 * 1024)
     const { listener } = serve((ex) => stream(ex, source))

@@ -2,6 +2,7 @@ import type { BodySink, BodySource } from '../http/body.js'
 import { RequestBody } from '../http/body.js'
 import { ABORTED, DONE, Exchange, RESPONDING, type Responder } from '../http/exchange.js'
 import type { ListenerLimits, TrafficHandler } from './contract.js'
+import { type Answering, DUE_BYTES_MAX, type DueAnswers } from './due-answers.js'
 import type { Peer, PeerBook } from './peers.js'
 import { ACCEPTED, copyHead, framing } from './request-head.js'
 import { isBodiless, responseHead } from './response-head.js'
@@ -15,6 +16,8 @@ export interface ExchangeHome {
   /** Who is behind each connection; null where that is whoever is at its other end. */
   readonly peers: PeerBook | null
   readonly draining: boolean
+  /** Answers that leave together at the end of a turn. */
+  readonly due: DueAnswers
   /** The exchange is over; the object may be used again. */
   release(exchange: UwsExchange, reusable: boolean): void
   /** The exchange streams for longer than a turn: it is visited every few seconds. */
@@ -42,7 +45,7 @@ const NUDGE_MS_MAX = 5_120
  * the sink of the response body in one object, so that a plain request allocates nothing here.
  * Used again for other requests; `res` is null whenever touching uWS would be wrong.
  */
-export class UwsExchange implements Responder, BodySource, BodySink {
+export class UwsExchange implements Responder, BodySource, BodySink, Answering {
   readonly ex = new Exchange()
   /** Of the request body: bytes announced, -1 when chunked. */
   length = 0
@@ -79,6 +82,8 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   #sourceEnded = false
   #writableAttached = false
   #closing = false
+  /** The answer is whole and leaves at the end of the turn: itself, or `#chunk` as its body. */
+  #isDue = false
   #chunk: Uint8Array = NOTHING
   #watched = false
   #progressMs = 0
@@ -167,7 +172,7 @@ export class UwsExchange implements Responder, BodySource, BodySink {
 
   /** Something of ours threw outside the engine's guard. */
   #fail(): void {
-    if (this.#res === null) return
+    if (this.#res === null || this.#isDue) return
     if (this.ex.state === RESPONDING && !this.#headPending) {
       this.cut()
       return
@@ -297,7 +302,10 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     const source = ex.response.takeSource()
     if (source === null) {
       if (this.#inHandler) this.#sendWhole()
-      else res.cork(this.#writeWhole)
+      else if (this.#mayBeDue) {
+        this.#isDue = true
+        this.#home.due.put(this)
+      } else res.cork(this.#writeWhole)
       return
     }
     this.#source = source
@@ -316,9 +324,28 @@ export class UwsExchange implements Responder, BodySource, BodySink {
       this.#rest = Buffer.concat([this.#rest, chunk])
       return
     }
+    const isWhole = this.#headPending && this.#totalBytes === chunk.byteLength
+    if (isWhole && chunk.byteLength <= DUE_BYTES_MAX && this.#mayBeDue) {
+      this.#isDue = true
+      this.#chunk = this.#home.due.putCopy(this, chunk)
+      return
+    }
     this.#chunk = chunk
     if (this.#inHandler) this.#sendChunk()
     else res.cork(this.#writeChunk)
+    this.#chunk = NOTHING
+  }
+
+  /** While the request still comes in, what is read of it might reach a flow that is over. */
+  get #mayBeDue(): boolean {
+    return !this.#inHandler && this.#bodyEnded
+  }
+
+  sendDue(): void {
+    const res = this.#res
+    if (res === null || !this.#isDue) return
+    this.#isDue = false
+    res.cork(this.#headPending ? this.#writeChunk : this.#writeWhole)
     this.#chunk = NOTHING
   }
 
@@ -327,7 +354,7 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     if (res === null) return
     this.#sourceEnded = true
     this.#source = null
-    if (this.#rest !== null) return // the last bytes end it
+    if (this.#rest !== null || this.#isDue) return // the last bytes end it
     if (this.#totalBytes > 0 && this.#sentBytes < this.#totalBytes) {
       this.cut() // shorter than announced: the client must be able to tell
       return
@@ -338,7 +365,7 @@ export class UwsExchange implements Responder, BodySource, BodySink {
 
   fail(): void {
     this.#source = null
-    if (this.#res === null) return
+    if (this.#res === null || this.#isDue) return
     if (!this.#headPending) {
       this.cut()
       return
@@ -349,7 +376,7 @@ export class UwsExchange implements Responder, BodySource, BodySink {
   }
 
   flush(): void {
-    if (!this.#headPending || this.#res === null) return
+    if (!this.#headPending || this.#isDue || this.#res === null) return
     if (this.#inHandler) this.#sendHead()
     else this.#res.cork(this.#writeHeadOnly)
   }
@@ -628,6 +655,8 @@ export class UwsExchange implements Responder, BodySource, BodySink {
     this.#sourceEnded = false
     this.#writableAttached = false
     this.#closing = false
+    this.#isDue = false
+    this.#chunk = NOTHING
     this.#progressMs = 0
   }
 

@@ -8,6 +8,7 @@ import {
   type TrafficHandler,
   type TrafficListener,
 } from './contract.js'
+import { DueAnswers } from './due-answers.js'
 import type { PeerBook } from './peers.js'
 import type { Place, PortGroup } from './port-group.js'
 import { tlsAppOf } from './tls-app.js'
@@ -51,6 +52,7 @@ export class UwsListener implements TrafficListener, ExchangeHome {
   readonly isTls: boolean
   readonly peers: PeerBook | null
   draining = false
+  readonly due = new DueAnswers()
   readonly #app: UwsApp
   readonly #log: Logger
   #socket: UwsListenSocket | null

@@ -550,6 +550,48 @@ it.each<[over: Partial<UpstreamRequest>, want: string]>([
   })
 })
 
+it('bytes that come before the request has left are not its answer', async () => {
+  await withRig({}, async (rig) => {
+    const peer = await rig.warm()
+    let got: Recorder | null = null
+    // Between the timers and the end of the turn the loop reads: before what is sent here leaves.
+    setTimeout(() => {
+      peer.send('HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n')
+      got = rig.send().got
+    }, 1)
+    const other = await rig.backend.peer(1)
+    await other.head()
+    other.send(ANSWER)
+    await until('a request', () => got !== null)
+    expect((await (got as unknown as Recorder).over()).status).toBe(200)
+    expect(peer.received).toBe('')
+    expect(rig.client.stats).toMatchObject({ retried: 1 })
+  })
+})
+
+it('requests of one turn leave together, each whole', async () => {
+  await withRig({}, async (rig) => {
+    const sent = Array.from({ length: 90 }, (_, i) => rig.send({ target: `/${i}` }).got)
+    const asked: string[] = []
+    for (let i = 0; i < sent.length; i++) {
+      const peer = await rig.backend.peer(i)
+      asked.push((await peer.head()).split(' ')[1] as string)
+      peer.send(ANSWER)
+    }
+    for (const got of sent) expect((await got.over()).body).toBe('ok')
+    expect(asked.sort()).toEqual(sent.map((_, i) => `/${i}`).sort())
+    // Again, on connections that are there: all of them leave in this turn.
+    for (const peer of rig.backend.peers) peer.received = ''
+    const again = sent.map((_, i) => rig.send({ target: `/again/${i}` }))
+    again.at(-1)?.call.cancel() // held still, and never sent
+    await turns()
+    const served = rig.backend.peers.filter((peer) => peer.received.startsWith('GET /again/'))
+    expect(served).toHaveLength(sent.length - 1)
+    for (const peer of served) peer.send(ANSWER)
+    for (const { got } of again.slice(0, -1)) expect((await got.over()).status).toBe(200)
+  })
+})
+
 it('a streamed body that is still in hand is sent again, and goes on', async () => {
   await withRig({}, async (rig) => {
     const peer = await rig.warm()

@@ -1,5 +1,6 @@
 import type { TimerWheel } from '../lib/timer-wheel.js'
 import { WheelTimer } from '../lib/timer-wheel.js'
+import { TurnEnd } from '../lib/turn-end.js'
 import { Call } from './call.js'
 import type {
   IdleLimit,
@@ -17,6 +18,7 @@ import type { Pressure } from './crowd-limit.js'
 import { failLater, type IdleGroup, type PoolContext, ServerPool } from './pool.js'
 import { buildRequestHead } from './request-head.js'
 import type { SystemResolver } from './resolver.js'
+import type { TcpLane } from './tcp-lane.js'
 
 const DEFAULT_TLS: ServerTls = Object.freeze({
   verify: true,
@@ -46,6 +48,8 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = Object.freeze({
  */
 const READ_BYTES = 262_144
 const IDLE_MAX = 10_240
+/** Requests that leave together; later ones shall not wait for a crowd. */
+const TOGETHER_MAX = 64
 /** Memory for copies of request bodies; the largest is what one read of a listener may bring. */
 const SCRATCH_BYTES_MIN = 66_000
 const SCRATCH_BYTES_MAX = 1_048_576
@@ -65,6 +69,7 @@ export class HttpUpstreamClient implements UpstreamClient, PoolContext {
   readonly timers: TimerWheel
   readonly resolver: SystemResolver
   readonly readBuffer: Buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  readonly requestsDue = new TurnEnd<TcpLane>(TOGETHER_MAX, letGo)
   readonly idleMax: number
   idleCount = 0
   connectionsOpened = 0
@@ -207,6 +212,10 @@ export class HttpUpstreamClient implements UpstreamClient, PoolContext {
 
 function flushHeld(client: HttpUpstreamClient): void {
   client.flushHeld()
+}
+
+function letGo(lane: TcpLane): void {
+  lane.letGo()
 }
 
 function onDrainTimer(client: unknown): void {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { type TimerWheel, WheelTimer } from '../lib/timer-wheel.js'
+import type { TurnEnd } from '../lib/turn-end.js'
 import type { Call, Transport, WaitingRoom } from './call.js'
 import type { ServerOptions, UpstreamErrorKind } from './contract.js'
 import type { KnownLines } from './known-lines.js'
@@ -28,6 +29,8 @@ export interface ConnectionOwner {
   readonly label: string
   readonly timers: TimerWheel
   readonly readBuffer: Buffer
+  /** Requests leave together at the end of a turn. */
+  readonly requestsDue: TurnEnd<TcpLane>
   readonly knownLines: KnownLines
   /** Begins to connect, see `dial`. */
   dial(onRead: (bytes: number) => boolean): Socket
@@ -130,6 +133,7 @@ export class Connection implements Transport, WaitingRoom {
     this.#call = null
     this.#enter(CLOSED)
     this.#owner.timers.stop(this.#timer)
+    this.#lane?.drop()
     this.#socket.destroy()
     this.#owner.closed(this)
   }
@@ -138,11 +142,17 @@ export class Connection implements Transport, WaitingRoom {
 
   writeText(text: string): boolean {
     const lane = this.#lane
-    if (lane?.isFree === true) return this.#wrote(lane.write(text))
-    return this.#wrote(this.#socket.write(text, 'latin1'))
+    if (lane?.isFree !== true) return this.#wrote(this.#socket.write(text, 'latin1'))
+    if (lane.isHolding) {
+      lane.letGo()
+      return this.writeText(text)
+    }
+    lane.hold(text)
+    return true
   }
 
   writeBytes(bytes: Uint8Array): boolean {
+    this.#lane?.letGo()
     return this.#wrote(this.#socket.write(bytes))
   }
 
@@ -240,6 +250,7 @@ export class Connection implements Transport, WaitingRoom {
     if (this.#owner.upEvent === 'connect') {
       this.#lane = TcpLane.over(
         socket,
+        this.#owner.requestsDue,
         (bytes) => this.#onRead(bytes),
         () => this.#onDrain(),
       )
@@ -250,6 +261,11 @@ export class Connection implements Transport, WaitingRoom {
   /** Returns whether to go on reading. */
   #onRead(bytes: number): boolean {
     const call = this.#call
+    if (this.#lane?.isHolding === true) {
+      // The answer to something else, on a connection that was at rest until this turn.
+      this.fail('closed-early', 'spoke before it was asked')
+      return false
+    }
     if (call !== null && this.#state === BUSY) {
       this.#parser.input(this.#owner.readBuffer, bytes)
       return this.#deliver(call)

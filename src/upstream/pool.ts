@@ -2,6 +2,7 @@ import { isIP, type Socket } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { assert } from '../lib/assert.js'
 import { type TimerWheel, WheelTimer } from '../lib/timer-wheel.js'
+import type { TurnEnd } from '../lib/turn-end.js'
 import type { Call, WaitingRoom } from './call.js'
 import {
   BUSY,
@@ -25,6 +26,7 @@ import { dial } from './dial.js'
 import { KnownLines } from './known-lines.js'
 import type { SystemResolver } from './resolver.js'
 import { hostFieldOf } from './server-url.js'
+import type { TcpLane } from './tcp-lane.js'
 
 /** How often a name in use is looked up again. */
 const RECHECK_MS = 5_000
@@ -35,6 +37,7 @@ const ADDRESS_LOST_MS = 10_000
 export interface PoolContext {
   readonly timers: TimerWheel
   readonly readBuffer: Buffer
+  readonly requestsDue: TurnEnd<TcpLane>
   readonly resolver: SystemResolver
   /** Idle connections of all pools together; kept by the pools. */
   idleCount: number
@@ -213,6 +216,10 @@ export class ServerPool implements UpstreamServer, ConnectionOwner, WaitingRoom 
 
   get readBuffer(): Buffer {
     return this.#context.readBuffer
+  }
+
+  get requestsDue(): TurnEnd<TcpLane> {
+    return this.#context.requestsDue
   }
 
   dial(onRead: (bytes: number) => boolean): Socket {

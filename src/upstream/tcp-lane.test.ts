@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { expect, it } from 'vitest'
+import { TurnEnd } from '../lib/turn-end.js'
 import { turns, until } from './scripted-server.fixture.js'
 import { TcpLane } from './tcp-lane.js'
 
@@ -12,6 +13,7 @@ class Pair {
   readonly lane: TcpLane
   readonly buffer: Buffer
   readonly events: string[]
+  readonly turnEnd = new TurnEnd<TcpLane>(8, (lane) => lane.letGo())
   /** What the far end has read, in Latin-1. */
   taken = ''
   /** What the callback for reads returns. */
@@ -29,6 +31,7 @@ class Pair {
     far.on('error', () => {})
     const lane = TcpLane.over(
       near,
+      this.turnEnd,
       (bytes) => {
         this.events.push(`read ${buffer.toString('latin1', 0, bytes)}`)
         return this.goesOn
@@ -92,6 +95,49 @@ it('text goes out in Latin-1, what comes is told with its length', async () => {
   await pair.sees('read one')
   pair.far.write('two')
   await pair.sees('read two')
+  pair.close()
+})
+
+it('what is held leaves at the end of the turn', async () => {
+  const pair = await Pair.open()
+  pair.takeAll()
+  pair.lane.hold('GET / ')
+  expect(pair.lane.isHolding).toBe(true)
+  await Promise.resolve()
+  expect(pair.lane.isHolding).toBe(true)
+  await new Promise((done) => setImmediate(done))
+  expect(pair.lane.isHolding).toBe(false)
+  await until('what was held', () => pair.taken === 'GET / ')
+  pair.close()
+})
+
+it('what is held leaves before what comes after it, and once', async () => {
+  const pair = await Pair.open()
+  pair.takeAll()
+  pair.lane.hold('head')
+  pair.lane.letGo()
+  expect(pair.lane.isHolding).toBe(false)
+  pair.near.write(' by stream', 'latin1')
+  await until('both', () => pair.taken === 'head by stream')
+  await turns()
+  expect(pair.taken).toBe('head by stream')
+  pair.close()
+})
+
+it('what is dropped, or held for a socket that is gone, is not sent', async () => {
+  const pair = await Pair.open()
+  pair.takeAll()
+  pair.lane.hold('dropped')
+  pair.lane.drop()
+  pair.lane.letGo()
+  pair.lane.write('sent')
+  await until('what was sent', () => pair.taken === 'sent')
+  pair.lane.hold('too late')
+  pair.near.destroy()
+  await pair.sees('close')
+  await turns()
+  expect(pair.taken).toBe('sent')
+  expect(pair.events).toEqual(['close'])
   pair.close()
 })
 
@@ -189,5 +235,5 @@ it.each<[what: string, handle: object | null | undefined]>([
   const never = (): boolean => {
     throw new Error('called')
   }
-  expect(TcpLane.over(socket, never, never)).toBeNull()
+  expect(TcpLane.over(socket, new TurnEnd<TcpLane>(1, never), never, never)).toBeNull()
 })

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { getSystemErrorName } from 'node:util'
+import type { TurnEnd } from '../lib/turn-end.js'
 
 /** A write that the kernel did not take at once; node keeps it until it is done. */
 interface WriteRequest {
@@ -34,12 +35,13 @@ export class TcpLane {
   /** Null when this socket, or this version of node, has none. */
   static over(
     socket: Socket,
+    turnEnd: TurnEnd<TcpLane>,
     onRead: (bytes: number) => boolean,
     onDrain: () => void,
   ): TcpLane | null {
     const handle = handleOf(socket)
     if (binding === null || handle === null) return null
-    return new TcpLane(binding, socket, handle, onRead, onDrain)
+    return new TcpLane(binding, socket, handle, turnEnd, onRead, onDrain)
   }
 
   readonly #binding: StreamBinding
@@ -48,15 +50,19 @@ export class TcpLane {
   readonly #asyncAt: number
   readonly #socket: Socket
   readonly #handle: TcpHandle
+  readonly #turnEnd: TurnEnd<TcpLane>
   readonly #onDrain: () => void
   /** For the next write; node takes it only when the write has to wait. */
   #request: WriteRequest
   #isWaiting = false
+  /** Leaves at the end of the turn. */
+  #held = ''
 
   private constructor(
     from: StreamBinding,
     socket: Socket,
     handle: TcpHandle,
+    turnEnd: TurnEnd<TcpLane>,
     onRead: (bytes: number) => boolean,
     onDrain: () => void,
   ) {
@@ -66,6 +72,7 @@ export class TcpLane {
     this.#asyncAt = from.kLastWriteWasAsync
     this.#socket = socket
     this.#handle = handle
+    this.#turnEnd = turnEnd
     this.#onDrain = onDrain
     this.#request = new from.WriteWrap()
     const byStream = handle.onread
@@ -85,6 +92,33 @@ export class TcpLane {
   /** Whether {@link write} may be used now: the stream holds nothing back, nor do we. */
   get isFree(): boolean {
     return !this.#isWaiting && this.#socket.writableLength === 0
+  }
+
+  /** Something waits for the end of the turn. */
+  get isHolding(): boolean {
+    return this.#held !== ''
+  }
+
+  /**
+   * As {@link write}, at the end of the turn, together with what others hold; anything that is
+   * written before takes it along. Only while nothing is held.
+   */
+  hold(text: string): void {
+    this.#held = text
+    this.#turnEnd.put(this)
+  }
+
+  /** Writes what is held, if anything is: called at the end of the turn. */
+  letGo(): void {
+    const text = this.#held
+    if (text === '') return
+    this.#held = ''
+    if (!this.#socket.destroyed) this.write(text)
+  }
+
+  /** What is held is not wanted any more. */
+  drop(): void {
+    this.#held = ''
   }
 
   /**
