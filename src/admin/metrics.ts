@@ -30,6 +30,7 @@ export const readMetrics: Handler = async (call) => {
     if (status === undefined) continue
     if (object.kind === 'HTTPServer') addServer(metrics, object, status)
     else addPools(metrics, object, status)
+    addFailures(metrics, object, status)
   }
   for (const { name, type, labels, value } of own) metrics.add(name, type, labels, value)
   return stamped(statuses, { type: 'text', contentType: CONTENT_TYPE, text: metrics.text() })
@@ -64,6 +65,16 @@ function addPools(metrics: Metrics, { name, kind }: StoredObject, status: Status
         for (const key of GAUGES) metrics.add(`proxy_${snake(key)}`, 'gauge', labels, stat[key])
       }
     }
+  }
+}
+
+/** Exchanges that filters threw for; those of a GlobalFilter are with its parts. */
+function addFailures(metrics: Metrics, { name, kind }: StoredObject, status: Status): void {
+  const of = (pipeline: string, value: unknown): void =>
+    metrics.add('pipeline_total_failures', 'counter', { pipeline, kind }, value)
+  of(name, status['failures'])
+  for (const part of ['beforePipeline', 'afterPipeline']) {
+    of(`${name}/${part}`, mapping(status[part])['failures'])
   }
 }
 

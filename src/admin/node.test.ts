@@ -157,6 +157,7 @@ it('tells Prometheus what servers and pools do here', () =>
       's"1': { 'eg-1': here, 'eg-2': { state: 'failed', status: block } },
       p: {
         'eg-1': {
+          failures: 4,
           filters: {
             proxy: { mainPool: { stat: { count: 3 } }, candidatePools: [{ stat: block }] },
             v: null,
@@ -164,6 +165,8 @@ it('tells Prometheus what servers and pools do here', () =>
         },
       },
     }
+    await call('POST', '/objects', 'name: g\nkind: GlobalFilter\n')
+    coordinator.status['g'] = { 'eg-1': { afterPipeline: { failures: 5, filters: {} } } }
     coordinator.nodeMetrics = [
       { name: 'disk_syncs', type: 'counter', labels: {}, value: 9 },
       { name: 'member_clock_offset_ms', type: 'gauge', labels: { member: 'eg-2' }, value: -3 },
@@ -180,6 +183,10 @@ it('tells Prometheus what servers and pools do here', () =>
     const main = `{${own},proxyName="proxy#proxy#main",kind="HTTPPipeline",pipeline="p"}`
     expect(text).toContain(`proxy_total_connections${main} 3\n`)
     expect(text).toContain('proxyName="proxy#proxy#candidate#0"')
+    expect(text).toContain(
+      `# TYPE pipeline_total_failures counter\npipeline_total_failures{${own},pipeline="p",kind="HTTPPipeline"} 4\n`,
+    )
+    expect(text).toContain(`{${own},pipeline="g/afterPipeline",kind="GlobalFilter"} 5\n`)
     expect(text).toContain(`# TYPE disk_syncs counter\ndisk_syncs{${own}} 9\n`)
     expect(text).toContain(`member_clock_offset_ms{${own},member="eg-2"} -3\n`)
     expect(text.match(/eg-2/g)).toHaveLength(1)

@@ -742,6 +742,7 @@ export class CoordinatorActor implements Actor<ToCoordinatorActor> {
     }
     const view = {
       httpStat: (key: string) => this.#rates.block(key),
+      count: (key: string) => this.#rates.count(key),
       listener: this.#workers.listener(name),
       topPaths: mergeTopPaths(perWorker),
       filterStates,

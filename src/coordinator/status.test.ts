@@ -72,6 +72,7 @@ it('rates follow what is counted, tick by tick', () => {
   const book = new RateBook(reader)
   for (let i = 0; i < 10; i++) row.record(i === 0 ? 500 : 200, 1, 10, 20)
   expect(book.block('server/a')).toMatchObject({ count: 10, errCount: 1, m1: 0 })
+  expect([book.count('server/a'), book.count('nobody')]).toEqual([10, 0])
   book.tick(true)
   const perSecond = 10 / (RATE_TICK_MS / 1_000)
   expect(book.block('server/a')).toMatchObject({ m1: perSecond, m15: perSecond, m1Err: 0.2 })

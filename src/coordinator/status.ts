@@ -34,6 +34,11 @@ export class RateBook {
     return { ...httpStat(this.#reader.read(key), this.#of(key)) }
   }
 
+  /** How often `key` was counted. */
+  count(key: string): number {
+    return this.#reader.read(key).count
+  }
+
   #of(key: string): StatsRates {
     let rates = this.#rates.get(key)
     if (rates === undefined) {

@@ -97,6 +97,8 @@ export type ObjectCategory = 'business' | 'pipeline' | 'gate'
 export interface StatusView {
   /** The statistics block of a key that `shared(spec)` named (compat/control-plane.md §7.2). */
   httpStat(key: string): Readonly<Record<string, unknown>>
+  /** How often that key was counted, alone. */
+  count(key: string): number
   /** The object's listen socket, over all workers; null when it has none. */
   readonly listener: { readonly state: 'running' | 'failed'; readonly error: string } | null
   /** Ten most-asked paths, over all workers, with their statistics block. */

@@ -1,7 +1,7 @@
 import type { AnyFilterKind, FilterModule } from '../filters/contract.js'
 import type { ContextOf, FilterSpec, LoadedKind } from '../pipeline/compile.js'
 import type { WorkerEnv } from './contract.js'
-import { filterKey } from './filter-keys.js'
+import { failuresKey, filterKey } from './filter-keys.js'
 
 /** Engines of filters loaded so far, by kind; a worker loads only what its pipelines use. */
 export class FilterEngines {
@@ -40,3 +40,9 @@ export const contextsOf =
     stats: (key) => env.stats(filterKey(pipeline, name, key)),
     data: (prefix) => env.data(prefix),
   })
+
+/** Counts exchanges of `pipeline` that ended in a 500 because a filter threw; for its status. */
+export function failureCounter(pipeline: string, env: WorkerEnv): () => void {
+  const row = env.stats(failuresKey(pipeline))
+  return () => row.record(500, 0, 0, 0)
+}

@@ -10,7 +10,12 @@ export function filterKey(pipeline: string, filter: string, key: string): string
   return `pipeline/${pipeline}/${filter}/${key}`
 }
 
-/** Shared memory that the filters of a pipeline need. */
+/** Key of the statistics row that counts exchanges for which a filter of a pipeline threw. */
+export function failuresKey(pipeline: string): string {
+  return `pipeline/${pipeline}/failures`
+}
+
+/** Shared memory that a pipeline and its filters need. */
 export function filterKeys(
   kinds: Kinds,
   pipeline: string,
@@ -30,7 +35,7 @@ export function filterKeys(
     }),
     caps: [],
     permits: named('permits'),
-    stats: named('stats'),
+    stats: [...named('stats'), failuresKey(pipeline)],
     data: filters.flatMap(({ kind, spec }) => kinds.get(kind)?.data?.(spec) ?? []),
   }
 }

@@ -57,6 +57,7 @@ export function compilePipelineV2(
   contextOf: ContextOf,
   previous: CompiledPipeline | null,
   log: Logger,
+  onFailure: () => void = () => {},
 ): CompiledPipeline {
   const policies = policiesOf(spec.resilience)
   const built = new Map<string, Filter | WrappingFilter>()
@@ -95,7 +96,12 @@ export function compilePipelineV2(
       },
     ]
   })
-  const options = { startsEmpty: true, data: spec.data, filters: made.map(({ filter }) => filter) }
+  const options = {
+    startsEmpty: true,
+    data: spec.data,
+    filters: made.map(({ filter }) => filter),
+    onFailure,
+  }
   return new CompiledPipeline(new Pipeline(name, nodes, log, options), built)
 }
 

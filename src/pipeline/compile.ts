@@ -50,7 +50,7 @@ export function effectiveFlow(spec: PipelineSpec): readonly FlowSpec[] {
 /**
  * Builds the pipeline of one generation. Filters named twice in the flow get an instance for each
  * place. `previous` is the pipeline of the same name before; a filter of the same name and kind
- * inherits from it.
+ * inherits from it. `onFailure` is told of each exchange that a filter threw for.
  */
 export function compilePipeline(
   name: string,
@@ -59,6 +59,7 @@ export function compilePipeline(
   contextOf: ContextOf,
   previous: CompiledPipeline | null,
   log: Logger,
+  onFailure: () => void = () => {},
 ): CompiledPipeline {
   const variables = new VariableTable()
   const byName = new Map(spec.filters.map((filter) => [filter.name, filter]))
@@ -97,7 +98,7 @@ export function compilePipeline(
       after: variables.captures(filterSpec.name, 'rsp'),
     }
   })
-  return new CompiledPipeline(new Pipeline(name, nodes, log), built)
+  return new CompiledPipeline(new Pipeline(name, nodes, log, { onFailure }), built)
 }
 
 interface Made {

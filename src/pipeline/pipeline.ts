@@ -75,8 +75,10 @@ export interface PipelineOptions {
   readonly filters?: readonly (Filter | WrappingFilter)[]
   /** In order; and where the flow begins. */
   readonly stages?: { readonly start: number; readonly list: readonly Stage[] }
-  /** Pipelines whose nodes these are: pinned as long as an exchange is inside. */
+  /** Pipelines whose nodes these are, in order: pinned as long as an exchange is inside. */
   readonly parts?: readonly Pipeline[]
+  /** Told of each exchange that one of the filters threw for; the status shows how many. */
+  readonly onFailure?: () => void
 }
 
 /** What the loop reads of a node besides its filter. */
@@ -152,12 +154,13 @@ export class Pipeline implements Engine, Flow {
   readonly #log: Logger
   /** To be closed in the end. */
   readonly #filters: readonly (Filter | WrappingFilter)[]
+  readonly #onFailure: (() => void) | null
 
   constructor(
     name: string,
     nodes: readonly Node[],
     log: Logger,
-    { startsEmpty = false, data, filters, stages, parts }: PipelineOptions = {},
+    { startsEmpty = false, data, filters, stages, parts, onFailure }: PipelineOptions = {},
   ) {
     const actors = nodes.map((node) => (node.filter ?? node.wrapping) as Filter | WrappingFilter)
     this.#form = formOf(nodes, startsEmpty, stages)
@@ -169,6 +172,7 @@ export class Pipeline implements Engine, Flow {
     this.data = data ?? null
     this.#log = log
     this.#filters = filters ?? actors
+    this.#onFailure = onFailure ?? null
   }
 
   get pinCount(): number {
@@ -279,8 +283,8 @@ export class Pipeline implements Engine, Flow {
 
   /** A filter threw, inside the loop or in a callback of its own. */
   failed(ex: Exchange, thrown: unknown): void {
-    this.failures += 1
     const node = this.nodes[ex.pc]
+    this.#countFailure(ex.pc)
     this.#log.error('filter failed', {
       pipeline: this.name,
       filter: node === undefined ? '' : node.name,
@@ -297,6 +301,18 @@ export class Pipeline implements Engine, Flow {
     this.#abandonAll(ex, 500)
     if (sent) ex.responder?.cut(ex)
     else this.#finishLast(ex)
+  }
+
+  /** For the part that the node `at` is of, where the flow was put together of several. */
+  #countFailure(at: number): void {
+    this.failures += 1
+    this.#onFailure?.()
+    let from = 0
+    for (const part of this.#parts ?? []) {
+      const end = from + part.nodes.length
+      if (at >= from && at < end) part.#countFailure(at - from)
+      from = end
+    }
   }
 
   /** The answer to a failure: when even that throws, the connection is all there is to end. */

@@ -3,7 +3,7 @@ import { type Exchange, OK, RERUN, SUSPENDED, UNCHANGED } from '../http/exchange
 import { FakeClient } from '../http/fake-client.fixture.js'
 import { MemoryLogger } from '../telemetry/memory-log.js'
 import { flowOf, node, Step, Wrap, type Wrapping } from './flow.fixture.js'
-import type { Node } from './pipeline.js'
+import type { Node, Pipeline } from './pipeline.js'
 import { type Surroundings, surround } from './stages.js'
 
 /** Stages of filters that enclose what follows: pipelines of v1 under a GlobalFilter may have them. */
@@ -123,4 +123,28 @@ it('a client that goes ends all', () => {
   })
   client.abort()
   expect(trace.join(', ')).toBe('v enter, m, m cancelled, v cancelled')
+})
+
+it.each([
+  ['b', [1, 0, 0]],
+  ['m', [0, 1, 0]],
+  ['n', [0, 1, 0]],
+  ['a', [0, 0, 1]],
+])('what %s throws is counted where it belongs', (name, counts) => {
+  const may = (own: string): Node =>
+    step(own, () => {
+      if (own === name) throw new Error('boom')
+      return OK
+    })
+  const parts = [[may('b')], [may('m'), may('n')], [may('a')]].map((nodes) => flowOf(nodes))
+  const [before, main, after] = parts.map(({ pipeline }) => pipeline) as [
+    Pipeline,
+    Pipeline,
+    Pipeline,
+  ]
+  const around = { before, after, mainAnyway: false, afterAnyway: false }
+  const client = new FakeClient()
+  surround(main, around, new MemoryLogger()).start(client.ex)
+  expect(client.status).toBe(500)
+  expect(parts.map(({ pipeline }) => pipeline.failures)).toEqual(counts)
 })

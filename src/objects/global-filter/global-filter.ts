@@ -4,7 +4,7 @@ import { compilePipelineV2 } from '../../pipeline/compile-v2.js'
 import type { Surroundings } from '../../pipeline/stages.js'
 import type { ObjectMeta, ObjectModule, RuntimeObject, WorkerEnv } from '../contract.js'
 import type { GlobalFilterSlot } from '../directory.js'
-import { contextsOf, FilterEngines } from '../filter-engines.js'
+import { contextsOf, FilterEngines, failureCounter } from '../filter-engines.js'
 import { PARTS, type Part, partName } from './keys.js'
 import type { Spec } from './kind.js'
 
@@ -54,7 +54,15 @@ function compileParts(spec: Spec, meta: ObjectMeta, before: Parts | null, env: W
       const previous = before?.get(part) ?? null
       parts.set(
         part,
-        compilePipelineV2(name, pipeline, engines.loaded, contexts, previous, env.log),
+        compilePipelineV2(
+          name,
+          pipeline,
+          engines.loaded,
+          contexts,
+          previous,
+          env.log,
+          failureCounter(name, env),
+        ),
       )
     }
     return parts

@@ -44,15 +44,27 @@ it('needs the memory of the filters of both parts, apart from each other', () =>
       'pipeline/guard/beforePipeline/p/mainPool/turns/http://a',
       'pipeline/guard/afterPipeline/p/mainPool/turns/http://a',
     ],
-    stats: ['pipeline/guard/beforePipeline/p/mainPool', 'pipeline/guard/afterPipeline/p/mainPool'],
+    stats: [
+      'pipeline/guard/beforePipeline/p/mainPool',
+      'pipeline/guard/beforePipeline/failures',
+      'pipeline/guard/afterPipeline/p/mainPool',
+      'pipeline/guard/afterPipeline/failures',
+    ],
   })
 })
 
 it('shows the status of its filters, and why it could not be put to work', () => {
-  const view = { httpStat: (of: string) => ({ of }), listener: null, topPaths: [], failure: 'no' }
+  const view = {
+    httpStat: (of: string) => ({ of }),
+    count: () => 3,
+    listener: null,
+    topPaths: [],
+    failure: 'no',
+  }
   expect(globalFilter.status(decoded(`afterPipeline: ${PART}`), 'guard', view)).toEqual({
     health: 'no',
     afterPipeline: {
+      failures: 3,
       filters: { p: { mainPool: { stat: { of: 'pipeline/guard/afterPipeline/p/mainPool' } } } },
     },
   })

@@ -2,7 +2,7 @@ import { policiesOf } from '../../filters/policies.js'
 import { filterKindsV2 } from '../../filters/registry.js'
 import { boolean, checked, object, type SpecOf, type SpecProblem } from '../../spec/schema.js'
 import { defineObjectKind, type SharedKeys } from '../contract.js'
-import { filterKeys, filterStatuses } from '../filter-keys.js'
+import { failuresKey, filterKeys, filterStatuses } from '../filter-keys.js'
 import { pipelinePart } from '../pipeline/pipeline-spec.js'
 import { PARTS, partName } from './keys.js'
 
@@ -62,8 +62,10 @@ export const globalFilter = defineObjectKind<Spec>({
       PARTS.flatMap((part) => {
         const pipeline = object[part]
         if (pipeline === undefined) return []
-        const filters = filterStatuses(filterKindsV2, partName(name, part), pipeline.filters, view)
-        return [[part, { filters }]]
+        const key = partName(name, part)
+        const failures = view.count(failuresKey(key))
+        const filters = filterStatuses(filterKindsV2, key, pipeline.filters, view)
+        return [[part, { failures, filters }]]
       }),
     ),
   }),

@@ -1,7 +1,7 @@
 import { filterKinds } from '../../filters/registry.js'
 import { compilePipeline, type PipelineSpec } from '../../pipeline/compile.js'
 import type { ObjectModule } from '../contract.js'
-import { contextsOf, FilterEngines } from '../filter-engines.js'
+import { contextsOf, FilterEngines, failureCounter } from '../filter-engines.js'
 import { PipelineRuntime } from '../pipeline-runtime.js'
 
 const engines = new FilterEngines(filterKinds)
@@ -11,7 +11,15 @@ const module: ObjectModule<PipelineSpec> = {
   *build(spec, meta, previous, env) {
     const before = previous instanceof PipelineRuntime ? previous.compiled : null
     const contexts = contextsOf(meta.name, env)
-    const compiled = compilePipeline(meta.name, spec, engines.loaded, contexts, before, env.log)
+    const compiled = compilePipeline(
+      meta.name,
+      spec,
+      engines.loaded,
+      contexts,
+      before,
+      env.log,
+      failureCounter(meta.name, env),
+    )
     return new PipelineRuntime(env.pipelines.slot(meta.name), compiled)
   },
 }

@@ -118,14 +118,15 @@ it('needs the memory of its filters, under its name and theirs', () => {
   expect(httpPipeline.shared(decoded(FILTERS), 'demo')).toMatchObject({
     words: ['pipeline/demo/p/mainPool/turns/http://a'],
     caps: [],
-    stats: ['pipeline/demo/p/mainPool'],
+    stats: ['pipeline/demo/p/mainPool', 'pipeline/demo/failures'],
   })
 })
 
 it('shows the status of its filters, null for those that have none', () => {
   const httpStat = (key: string): Record<string, unknown> => ({ of: key })
-  const view = { httpStat, listener: null, topPaths: [], failure: '' }
+  const view = { httpStat, count: () => 3, listener: null, topPaths: [], failure: '' }
   expect(httpPipeline.status(decoded(FILTERS), 'demo', view)).toEqual({
+    failures: 3,
     filters: { v: null, p: { mainPool: { stat: { of: 'pipeline/demo/p/mainPool' } } }, f: null },
   })
 })
@@ -133,8 +134,9 @@ it('shows the status of its filters, null for those that have none', () => {
 it('and what goes on in them, of those that say', () => {
   const httpStat = (): Record<string, unknown> => ({})
   const filterStates = { v: { state: 'open' }, p: { copies: 1 }, gone: { a: 1 } }
-  const view = { httpStat, listener: null, topPaths: [], failure: '', filterStates }
+  const view = { httpStat, count: () => 3, listener: null, topPaths: [], failure: '', filterStates }
   expect(httpPipeline.status(decoded(FILTERS), 'demo', view)).toEqual({
+    failures: 3,
     filters: { v: { state: 'open' }, p: { mainPool: { stat: {} }, copies: 1 }, f: null },
   })
 })

@@ -13,7 +13,7 @@ import {
   urlName,
 } from '../../spec/schema.js'
 import { defineObjectKind } from '../contract.js'
-import { filterKeys, filterReferences, filterStatuses } from '../filter-keys.js'
+import { failuresKey, filterKeys, filterReferences, filterStatuses } from '../filter-keys.js'
 
 const filterSchemas = Object.fromEntries(
   [...filterKinds.values()].map((kind) => [kind.kind, kind.spec]),
@@ -48,6 +48,7 @@ export const httpPipeline = defineObjectKind<Spec>({
   references: (pipeline) => filterReferences(filterKinds, pipeline.filters),
   shared: (pipeline, name) => filterKeys(filterKinds, name, pipeline.filters, NO_POLICIES),
   status: (pipeline, name, view) => ({
+    failures: view.count(failuresKey(name)),
     filters: filterStatuses(filterKinds, name, pipeline.filters, view),
   }),
   async load(pipeline) {

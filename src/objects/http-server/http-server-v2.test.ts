@@ -15,6 +15,8 @@ import type { Claimant, SocketKey } from '../sockets.js'
 /** Objects at work in one worker without sockets: who holds which, and requests to who does. */
 class Worker {
   readonly lines: string[] = []
+  /** How often each statistics row was written to. */
+  readonly counts = new Map<string, number>()
   readonly sockets = new Map<string, Claimant>()
   readonly upstream: HttpUpstreamClient
   readonly #live = new Map<string, RuntimeObject>()
@@ -43,7 +45,9 @@ class Worker {
       area: ({ bytes }) => ({ words: new Int32Array(bytes / 4), base: 0 }),
       cap: () => ({ acquire: () => true, release: () => {} }) as never,
       permits: () => ({}) as never,
-      stats: () => ({ record: () => {} }),
+      stats: (key) => ({
+        record: () => void this.counts.set(key, (this.counts.get(key) ?? 0) + 1),
+      }),
       data: () => ({ get: () => undefined, version: 0 }) as never,
     }
   }
@@ -194,4 +198,37 @@ it('pools of its own live and go with it', async () => {
   await worker.put(server(pool(2)))
   worker.remove('edge')
   expect(worker.upstream.stats.queued).toBe(0)
+})
+
+it.each<[kind: string, fields: string, backend: string, objects: string[], key: string]>([
+  ['HTTPPipeline', '', 'backend: main', ['kind: HTTPPipeline'], 'main'],
+  ['Pipeline', '', 'backend: main', ['kind: Pipeline'], 'main'],
+  [
+    'a part of a GlobalFilter',
+    'globalFilter: guard\n',
+    'backend: main',
+    ['kind: Pipeline'],
+    'guard/beforePipeline',
+  ],
+  [
+    'the pool of a path',
+    '',
+    'backendPool: {servers: [{url: "http://127.0.0.1:1"}]}',
+    [],
+    'GENERATED-edge-0-0',
+  ],
+])('counts what a filter throws, by pipeline: %s', async (_name, fields, backend, objects, key) => {
+  const worker = new Worker()
+  const filters = 'filters: [{name: slow, kind: Mock, rules: [{code: 200, delay: 1s}]}]'
+  for (const kind of objects) await worker.put(`name: main\n${kind}\n${filters}`)
+  await worker.put(`name: guard\nkind: GlobalFilter\nbeforePipeline: {${filters}}`)
+  await worker.put(server(`${fields}rules: [{paths: [{pathPrefix: /, ${backend}}]}]`))
+  const client = worker.ask()
+  expect(client.ending).toBe('open')
+  client.ex.enter(() => {
+    throw new Error('boom')
+  }, null)
+  expect(client.status).toBe(500)
+  const failures = [...worker.counts].filter(([row]) => row.endsWith('/failures'))
+  expect(failures).toEqual([[`pipeline/${key}/failures`, 1]])
 })

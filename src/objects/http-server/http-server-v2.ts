@@ -12,7 +12,7 @@ import { buildRouterV2, type RouterV2, type RouteV2 } from '../../router/router-
 import { HeaderSetter } from '../../router/set-headers.js'
 import type { ObjectMeta, ObjectModule, WorkerEnv } from '../contract.js'
 import { type GlobalFilterSlot, PipelineSlot } from '../directory.js'
-import { contextsOf, FilterEngines } from '../filter-engines.js'
+import { contextsOf, FilterEngines, failureCounter } from '../filter-engines.js'
 import { AccessFormat } from './access-format.js'
 import { exchangeOf, explanationOf } from './explain.js'
 import { ownName, ownPipelines } from './own-pipelines-spec.js'
@@ -159,7 +159,15 @@ const module: ObjectModule<SpecV2> = {
         const inherited = before?.get(each.name) ?? null
         own.set(
           each.name,
-          compilePipelineV2(each.name, each.spec, engines.loaded, contexts, inherited, env.log),
+          compilePipelineV2(
+            each.name,
+            each.spec,
+            engines.loaded,
+            contexts,
+            inherited,
+            env.log,
+            failureCounter(each.name, env),
+          ),
         )
         yield
       }

@@ -138,7 +138,11 @@ it('needs the memory of its own pools', () => {
   expect(httpServer.shared(spec, 'edge')).toMatchObject({
     words: ['pipeline/GENERATED-edge-0-1/proxy/mainPool/turns/http://a'],
     caps: ['connections/80'],
-    stats: ['server/edge', 'pipeline/GENERATED-edge-0-1/proxy/mainPool'],
+    stats: [
+      'server/edge',
+      'pipeline/GENERATED-edge-0-1/proxy/mainPool',
+      'pipeline/GENERATED-edge-0-1/failures',
+    ],
   })
 })
 

@@ -188,7 +188,7 @@ it.each<
   [{ state: 'running', error: '' }, 'bad', { health: 'bad', state: 'running', error: 'bad' }],
 ])('shows its state: %j, %j', (listener, failure, want) => {
   const httpStat = (key: string): Record<string, unknown> => ({ of: key })
-  const view = { httpStat, listener, topPaths: [], failure }
+  const view = { httpStat, count: () => 3, listener, topPaths: [], failure }
   const stat = { status: { of: 'server/demo' }, topN: [] }
   expect(httpServer.status(decoded('port: 80'), 'demo', view)).toEqual({ ...want, ...stat })
 })

@@ -16,7 +16,7 @@ import {
   string,
 } from '../../spec/schema.js'
 import { defineObjectKind, type ObjectReference, type SharedKeys } from '../contract.js'
-import { filterKeys } from '../filter-keys.js'
+import { failuresKey, filterKeys } from '../filter-keys.js'
 import { tlsProblems } from './certificates-spec.js'
 import { ipFilter, rootedPath } from './ip-filter-spec.js'
 import { connectionsKey, placesKey, statsKey } from './keys.js'
@@ -152,13 +152,16 @@ export const httpServer = defineObjectKind<Spec>({
     }
     return isV2(server) ? withPools(own, server, name) : own
   },
-  status: (_server, name, view) => {
+  status: (server, name, view) => {
+    const own = isV2(server) ? ownPipelines(server, name) : []
+    const counts = own.map((each) => view.count(failuresKey(each.name)))
     const state = view.listener?.state ?? 'nil'
     const error = view.listener?.error || view.failure
     return {
       health: error,
       state,
       ...(error === '' ? {} : { error }),
+      ...(own.length === 0 ? {} : { failures: counts.reduce((sum, count) => sum + count) }),
       status: view.httpStat(statsKey(name)),
       topN: view.topPaths,
     }

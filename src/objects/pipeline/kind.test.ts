@@ -90,13 +90,20 @@ it('needs the memory of its filters and of the policies that they name', () => {
   expect(words).toEqual(['pipeline/demo/p/mainPool/turns/http://a'])
   expect(areas?.map(({ key }) => key.slice(0, 34))).toEqual(['pipeline/demo/p/mainPool/breaker/{'])
   expect(permits).toEqual(areas?.map(({ key }) => key))
-  expect(stats).toEqual(['pipeline/demo/p/mainPool'])
+  expect(stats).toEqual(['pipeline/demo/p/mainPool', 'pipeline/demo/failures'])
 })
 
 it('shows health and the status of its filters', () => {
-  const view = { httpStat: (of: string) => ({ of }), listener: null, topPaths: [], failure: '' }
+  const view = {
+    httpStat: (of: string) => ({ of }),
+    count: () => 3,
+    listener: null,
+    topPaths: [],
+    failure: '',
+  }
   expect(pipeline.status(decoded(FILTERS), 'demo', view)).toEqual({
     health: '',
+    failures: 3,
     filters: { p: { mainPool: { stat: { of: 'pipeline/demo/p/mainPool' } } }, v: null },
   })
 })

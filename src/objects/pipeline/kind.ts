@@ -2,7 +2,7 @@ import { policiesOf } from '../../filters/policies.js'
 import { filterKindsV2 } from '../../filters/registry.js'
 import type { PipelineSpecV2 } from '../../pipeline/compile-v2.js'
 import { defineObjectKind } from '../contract.js'
-import { filterKeys, filterStatuses } from '../filter-keys.js'
+import { failuresKey, filterKeys, filterStatuses } from '../filter-keys.js'
 import { pipelineSpec } from './pipeline-spec.js'
 
 export const pipeline = defineObjectKind<PipelineSpecV2>({
@@ -15,6 +15,7 @@ export const pipeline = defineObjectKind<PipelineSpecV2>({
     filterKeys(filterKindsV2, name, spec.filters, policiesOf(spec.resilience)),
   status: (spec, name, view) => ({
     health: view.failure,
+    failures: view.count(failuresKey(name)),
     filters: filterStatuses(filterKindsV2, name, spec.filters, view),
   }),
   load: async (spec) => (await import('./pipeline.js')).moduleFor(spec),
