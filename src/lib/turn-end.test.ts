@@ -60,3 +60,35 @@ it('keeps nothing of what it has acted on', () => {
   end.flush()
   expect(acted).toHaveLength(1)
 })
+
+it('puts nothing off for a while where nothing comes together, and looks again now and then', () => {
+  const end = new TurnEnd<number>(64, () => {})
+  const invited: boolean[] = []
+  for (let turns = 0; turns < 200; turns++) {
+    const isInvited = end.invites()
+    invited.push(isInvited)
+    if (isInvited) end.put(turns)
+    end.flush()
+  }
+  const at = invited.flatMap((each, turn) => (each ? [turn] : []))
+  expect(at).toEqual([0, 2, 6, 14, 30, 62, 94, 126, 158, 190])
+})
+
+it('puts everything off as soon as two come together', () => {
+  const end = new TurnEnd<number>(64, () => {})
+  const put = (count: number): number => {
+    let putOff = 0
+    for (let i = 0; i < count; i++) {
+      if (!end.invites()) continue
+      end.put(i)
+      putOff += 1
+    }
+    end.flush()
+    return putOff
+  }
+  for (let turns = 0; turns < 50; turns++) put(1)
+  const crowded = Array.from({ length: 40 }, () => put(3))
+  const first = crowded.indexOf(3)
+  expect(first).toBeLessThan(13)
+  expect(crowded.slice(first)).toEqual(new Array(crowded.length - first).fill(3))
+})

@@ -22,6 +22,11 @@ export class DueAnswers {
   readonly #rooms: Uint8Array[] = []
   readonly #copies: Uint8Array[] = []
 
+  /** Whether to put the next answer here, to be asked once for each: see {@link TurnEnd.invites}. */
+  invites(): boolean {
+    return this.#turnEnd.invites()
+  }
+
   /** Without a body, or with one that stays as it is. */
   put(answering: Answering): void {
     this.#turnEnd.put(answering)

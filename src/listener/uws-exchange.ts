@@ -302,7 +302,7 @@ export class UwsExchange implements Responder, BodySource, BodySink, Answering {
     const source = ex.response.takeSource()
     if (source === null) {
       if (this.#inHandler) this.#sendWhole()
-      else if (this.#mayBeDue) {
+      else if (this.#mayBeDue()) {
         this.#isDue = true
         this.#home.due.put(this)
       } else res.cork(this.#writeWhole)
@@ -325,7 +325,7 @@ export class UwsExchange implements Responder, BodySource, BodySink, Answering {
       return
     }
     const isWhole = this.#headPending && this.#totalBytes === chunk.byteLength
-    if (isWhole && chunk.byteLength <= DUE_BYTES_MAX && this.#mayBeDue) {
+    if (isWhole && chunk.byteLength <= DUE_BYTES_MAX && this.#mayBeDue()) {
       this.#isDue = true
       this.#chunk = this.#home.due.putCopy(this, chunk)
       return
@@ -336,9 +336,9 @@ export class UwsExchange implements Responder, BodySource, BodySink, Answering {
     this.#chunk = NOTHING
   }
 
-  /** While the request still comes in, what is read of it might reach a flow that is over. */
-  get #mayBeDue(): boolean {
-    return !this.#inHandler && this.#bodyEnded
+  /** Not while the request still comes in: what is read of it might reach a flow that is over. */
+  #mayBeDue(): boolean {
+    return !this.#inHandler && this.#bodyEnded && this.#home.due.invites()
   }
 
   sendDue(): void {

@@ -552,14 +552,20 @@ it.each<[over: Partial<UpstreamRequest>, want: string]>([
 
 it('bytes that come before the request has left are not its answer', async () => {
   await withRig({}, async (rig) => {
+    // The first is put off, and alone: so the second is not, and the third is again.
     const peer = await rig.warm()
+    peer.socket.setNoDelay(true)
+    const { got: second } = rig.send()
+    await peer.head()
+    peer.send(ANSWER)
+    await second.over()
     let got: Recorder | null = null
     // Between the timers and the end of the turn the loop reads: before what is sent here leaves.
     setTimeout(() => {
       peer.send('HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n')
       got = rig.send().got
     }, 1)
-    const other = await rig.backend.peer(1)
+    const other = await rig.backend.peer(rig.backend.peers.length)
     await other.head()
     other.send(ANSWER)
     await until('a request', () => got !== null)

@@ -147,6 +147,7 @@ export class Connection implements Transport, WaitingRoom {
       lane.letGo()
       return this.writeText(text)
     }
+    if (!lane.mayHold()) return this.#wrote(lane.write(text))
     lane.hold(text)
     return true
   }

@@ -99,6 +99,11 @@ export class TcpLane {
     return this.#held !== ''
   }
 
+  /** Whether to hold the next text, to be asked once for each: see {@link TurnEnd.invites}. */
+  mayHold(): boolean {
+    return this.#turnEnd.invites()
+  }
+
   /**
    * As {@link write}, at the end of the turn, together with what others hold; anything that is
    * written before takes it along. Only while nothing is held.
