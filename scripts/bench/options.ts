@@ -54,7 +54,7 @@ export const HELP = `Usage: npm run bench -- [MODE] [options]
 Modes:
   all          (the default) every scenario, beside nginx, HAProxy and Caddy where they are
                installed: CPU time per request, requests a second, latency, memory. Writes JSON
-               and a page with percentile curves. Below half an hour, with --quick five minutes.
+               and a page with percentile curves. Some 40 minutes, with --quick five to ten.
   compare      one scenario, closed loop, beside nginx and other builds: for development
   guard        this work tree beside a commit: slower, faster, or no difference found
                (npm run bench:guard)

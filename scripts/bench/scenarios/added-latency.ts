@@ -9,10 +9,10 @@ import { addedRatio } from '../statistics.js'
 import {
   allPeers,
   endSides,
-  fullRounds,
   origin,
   type Scenario,
   secondsOf,
+  shortRounds,
   startSides,
 } from './scenario.js'
 
@@ -42,7 +42,7 @@ export const addedLatency: Scenario = {
   name: 'added-latency',
   title: 'GET, proxied, 64-byte answer, at half of what nginx can do',
   plannedSeconds: (bench) =>
-    secondsOf(fullRounds(bench), 3) + CAPACITY_ROUNDS + 2 * bench.effort.warmUpSeconds,
+    secondsOf(shortRounds(bench), 3) + CAPACITY_ROUNDS + 2 * bench.effort.warmUpSeconds,
   async run(bench): Promise<ScenarioResult> {
     const result = emptyResult(addedLatency.name, addedLatency.title)
     const [ours] = bench.builds
@@ -63,7 +63,7 @@ export const addedLatency: Scenario = {
       load,
     }
     const open = [direct, ...sides].map((side) => ({ ...side, load: { ...load, rate } }))
-    const series = await interleave(bench, addedLatency.name, open, fullRounds(bench))
+    const series = await interleave(bench, addedLatency.name, open, shortRounds(bench))
     await endSides(bench.place, sides, backEnd)
     const of = (name: string): Series | undefined => series.find((each) => each.name === name)
     const bar = addedLatencyBar(of(ours.name), of('nginx'), of('direct'))

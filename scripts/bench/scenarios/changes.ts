@@ -12,7 +12,7 @@ import { figuresOf, perSecond, type Sample, type Series, sampleOf } from '../sam
 import { PLAIN_SITE, type Site } from '../site.js'
 import { pairedRatio } from '../statistics.js'
 import { ANY_CORES } from '../tools.js'
-import { endSides, origin, type Scenario, secondsOf, warmUp } from './scenario.js'
+import { endSides, origin, type Scenario, secondsOf, shortRounds, warmUp } from './scenario.js'
 
 const BYTES = 64
 const CHANGES_PER_SECOND = 10
@@ -82,9 +82,8 @@ export function changesBar(changing: Series, quiet: Series): Bar {
 
 /** Long enough for several changes. */
 const plan = (bench: Bench): Rounds => ({
-  count: bench.effort.rounds,
-  slices: 1,
-  seconds: Math.max(1, 2 * bench.effort.sliceSeconds),
+  ...shortRounds(bench),
+  seconds: bench.effort.sliceSeconds,
 })
 
 export const changes: Scenario = {

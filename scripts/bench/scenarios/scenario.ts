@@ -39,6 +39,16 @@ export const tightRounds = ({ effort }: Bench): Rounds => ({
   seconds: effort.sliceSeconds / 2,
 })
 
+/**
+ * Of a scenario that judges a percentile: many rounds, and short ones, since one pause of the machine
+ * decides the p99 of a whole round.
+ */
+export const shortRounds = ({ effort }: Bench): Rounds => ({
+  count: 3 * effort.rounds,
+  slices: 1,
+  seconds: effort.sliceSeconds / 2,
+})
+
 /** Of a scenario that only prints. */
 export const rounds = ({ effort }: Bench): Rounds => ({
   count: effort.roundsBeside,
