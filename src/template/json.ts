@@ -38,7 +38,13 @@ export function toJson(value: Value, run: Run, indent: string): string | null {
 
 /** For values that are not made by templates: nothing is charged, and numbers keep their digits. */
 export function writeJson(value: Value): string {
-  const free: Run = { step: () => {}, grow: () => {}, nowMs: () => 0, log: () => {} }
+  const free: Run = {
+    step: () => {},
+    grow: () => {},
+    makeItems: () => {},
+    nowMs: () => 0,
+    log: () => {},
+  }
   return toJson(value, free, '') ?? 'null'
 }
 

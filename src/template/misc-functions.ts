@@ -207,7 +207,13 @@ function headerOf(headers: GoMap, name: string): Value {
 }
 
 /** For methods that make nothing. */
-const IDLE: Run = { step: () => {}, grow: () => {}, nowMs: () => 0, log: () => {} }
+const IDLE: Run = {
+  step: () => {},
+  grow: () => {},
+  makeItems: () => {},
+  nowMs: () => 0,
+  log: () => {},
+}
 
 function usernameOf(request: Value, run: Run): Value {
   const member =

@@ -85,7 +85,7 @@ export function steps(run: Run, start: bigint, stop: bigint, step: bigint): Valu
   const numbers: Value[] = []
   if (stop < start ? step >= 0n : step <= 0n) return numbers
   const count = (stop - start + step - (step > 0n ? 1n : -1n)) / step
-  run.grow(Number(count))
+  run.makeItems(Number(count))
   for (let i = 0n; i < count; i++) numbers.push(start + i * step)
   return numbers
 }

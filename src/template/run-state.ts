@@ -12,6 +12,9 @@ export interface TemplateLimits {
   readonly depthMax: number
 }
 
+/** Items that take about as long as a node of a template. */
+const ITEMS_PER_STEP = 4
+
 /** Of a template that runs for a request: some 50 ms of work at most. */
 export const DEFAULT_LIMITS: TemplateLimits = Object.freeze({
   outputMax: 4 * 1024 * 1024,
@@ -63,6 +66,10 @@ export class RunState implements Run {
     if (!(this.#growth >= 0)) {
       throw new TemplateError(`more than ${this.#limits.growthMax} characters and items made`)
     }
+  }
+
+  makeItems(count: number): void {
+    this.step(count / ITEMS_PER_STEP)
   }
 
   enter(): void {

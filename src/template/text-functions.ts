@@ -247,11 +247,23 @@ function shuffled(text: string): string {
 }
 
 /** `splitn`: at most `count` parts; a negative count does not bound, 0 gives none. */
-export function splitText(text: string, separator: string, count = -1): string[] {
+export function splitText(text: string, separator: string, run: Run, count = -1): string[] {
   if (count === 0) return []
+  run.makeItems(piecesIn(text, separator))
   const parts = separator === '' ? [...text] : text.split(separator)
   if (count < 0 || parts.length <= count) return parts
   return [...parts.slice(0, count - 1), parts.slice(count - 1).join(separator)]
+}
+
+/** How many at most, without making them. */
+function piecesIn(text: string, separator: string): number {
+  if (separator === '') return text.length
+  let count = 1
+  for (let at = text.indexOf(separator); at >= 0; at = text.indexOf(separator, at)) {
+    count += 1
+    at += separator.length
+  }
+  return count
 }
 
 function numbered(parts: readonly string[]): GoMap {
@@ -341,17 +353,13 @@ export const TEXT_FUNCTIONS: readonly Func[] = [
   fn('adler32sum', ['bytes'], (_run, text) => adler32(text)),
   fn('toString', ['any'], (run, value) => strval(value, run)),
   fn('split', ['string', 'string'], (run, separator, text) => {
-    const parts = splitText(text, separator)
-    run.grow(parts.length)
-    return numbered(parts)
+    return numbered(splitText(text, separator, run))
   }),
   fn('splitn', ['string', 'int', 'string'], (run, separator, count, text) => {
-    const parts = splitText(text, separator, Number(count))
-    run.grow(parts.length)
-    return numbered(parts)
+    return numbered(splitText(text, separator, run, Number(count)))
   }),
-  fn('splitList', ['string', 'string'], (_run, separator, text) =>
-    Strings.from(splitText(text, separator)),
+  fn('splitList', ['string', 'string'], (run, separator, text) =>
+    Strings.from(splitText(text, separator, run)),
   ),
   fn('toStrings', ['any'], (run, value) => Strings.from(strings(value, run))),
   fn('join', ['string', 'any'], (run, separator, value) => {

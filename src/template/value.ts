@@ -137,6 +137,8 @@ export interface Run {
   step(count?: number): void
   /** Charges for text or items that were made. */
   grow(count: number): void
+  /** Charges for items that are to be made one by one, of which each is work besides memory. */
+  makeItems(count: number): void
   /** The wall clock, in milliseconds since the Unix epoch. */
   nowMs(): number
   /** Where `log` writes. */
