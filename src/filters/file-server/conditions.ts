@@ -30,12 +30,16 @@ function names(list: string, etag: string, isStrong: boolean): boolean {
   })
 }
 
-/** An HTTP date, in milliseconds; null when it is none. */
+const DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [\d:]{8} GMT$/
+/** Older forms, which are still to be understood: of RFC 850, and of C's asctime. */
+const DATE_OF_850 = /^[A-Z][a-z]{5,8}, \d{2}-[A-Z][a-z]{2}-\d{2} [\d:]{8} GMT$/
+const DATE_OF_C = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}$/
+
+/** An HTTP date (RFC 9110 §5.6.7), in milliseconds; null when it is none. */
 function dateIn(text: string | null): number | null {
-  if (text === null || !/^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [\d:]{8} GMT$/.test(text)) {
-    return null
-  }
-  const ms = Date.parse(text)
+  if (text === null) return null
+  if (!DATE.test(text) && !DATE_OF_850.test(text) && !DATE_OF_C.test(text)) return null
+  const ms = Date.parse(DATE_OF_C.test(text) ? `${text} GMT` : text)
   return Number.isNaN(ms) ? null : ms
 }
 
@@ -59,7 +63,7 @@ export function rangeIn(headers: Headers, size: number, version: Version): Range
   if (text === null) return null
   const ifRange = headers.get('if-range')
   if (ifRange !== null && !isSame(ifRange, version)) return null
-  const found = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(text.trim())
+  const found = /^bytes=(\d*)-(\d*)$/i.exec(text.trim())
   if (found === null) return null
   const [, first = '', last = ''] = found
   if (first === '') {

@@ -109,6 +109,9 @@ it.each<[fields: string, path: string, want: string]>([
   ['hidden: ["*.bak"]', '/a.txt', '200 0123456789'],
   ['hidden: ["[a-c].txt"]', '/a.txt', '403 Forbidden'],
   ['hidden: ["?.txt"]', '/a.txt', '403 Forbidden'],
+  ['hidden: ["[^b].txt"]', '/a.txt', '403 Forbidden'],
+  ["hidden: ['\\?.txt']", '/a.txt', '200 0123456789'],
+  ["hidden: ['\\a.txt']", '/a.txt', '403 Forbidden'],
   [`hidden: [${root}/deep]`, '/deep/er/x.bak', '403 Forbidden'],
   [`hidden: ["${root}/*.txt"]`, '/a.txt', '403 Forbidden'],
   [`hidden: ["${root}/*.txt"]`, '/sub/', '200 sub index'],
@@ -178,6 +181,13 @@ it.each<[name: string, headers: (etag: string) => [string, string][], status: nu
   ['the same date', () => [['if-modified-since', MODIFIED_TEXT]], 304],
   ['a later date', () => [['if-modified-since', 'Sat, 03 Jan 2026 00:00:00 GMT']], 304],
   ['an earlier date', () => [['if-modified-since', 'Thu, 01 Jan 2026 00:00:00 GMT']], 200],
+  [
+    'a later date, as of RFC 850',
+    () => [['if-modified-since', 'Saturday, 03-Jan-26 00:00:00 GMT']],
+    304,
+  ],
+  ['a later date, as of C', () => [['if-modified-since', 'Sat Jan  3 00:00:00 2026']], 304],
+  ['an earlier date, as of C', () => [['if-modified-since', 'Thu Jan  1 00:00:00 2026']], 200],
   ['no date', () => [['if-modified-since', '2026-01-03']], 200],
   ['If-Match', (etag) => [['if-match', etag]], 200],
   ['If-Match, weak', (etag) => [['if-match', `W/${etag}`]], 412],
@@ -212,7 +222,9 @@ it.each<[range: string, status: number, text: string, contentRange: string | nul
   ['bytes=-', 200, '0123456789', null],
   ['bytes=a-b', 200, '0123456789', null],
   ['lines=1-2', 200, '0123456789', null],
-  ['bytes=99999999999999999999-', 200, '0123456789', null],
+  ['bytes=99999999999999999999-', 416, '', 'bytes */10'],
+  ['bytes=8-99999999999999999999', 206, '89', 'bytes 8-9/10'],
+  ['Bytes=0-0', 206, '0', 'bytes 0-0/10'],
 ])('range %s', async (range, status, text, contentRange) => {
   for (const cache of ['', 'cache: {bufferPoolMaxFileSize: 1}']) {
     await withServer(cache, async (harness) => {
@@ -225,6 +237,14 @@ it.each<[range: string, status: number, text: string, contentRange: string | nul
     })
   }
 })
+
+it('a HEAD has no ranges', () =>
+  withServer('compress: gzip', async (harness) => {
+    const headers: [string, string][] = [['range', 'bytes=0-3']]
+    const client = await harness.ask({ path: '/a.txt', method: 'HEAD', headers })
+    expect([client.status, client.header('content-length')]).toEqual([200, '10'])
+    expect(client.header('content-range')).toBeNull()
+  }))
 
 it.each<[name: string, ifRange: (etag: string) => string, status: number]>([
   ['the same name', (etag) => etag, 206],
@@ -413,6 +433,11 @@ it.each<[fields: string, problem: string]>([
   ['tryFiles: ["=200 fine"]', 'tryFiles/0: expected "=CODE TEXT"'],
   ['precompressed: "a/b"', 'precompressed: expected endings separated by blanks'],
   ['compress: br', 'compress: expected one of'],
+  ['hidden: [a, "[z-a]"]', 'hidden/1: expected a pattern, got "[z-a]"'],
+  [
+    'cache: {cacheFileExtensionFilters: [{extension: ["[z-a]"]}]}',
+    'cache/cacheFileExtensionFilters/0/extension/0: expected a pattern, got "[z-a]"',
+  ],
   ['cache: {bufferPoolSize: -1}', 'bufferPoolSize'],
   ['cache: {cacheFileExtensionFilters: [{etagMaxAge: 1}]}', 'extension: is required'],
   ['cache: {cacheFileExtensionFilters: [{pattern: [a]}]}', 'cacheFileExtensionFilters/0/pattern'],

@@ -9,9 +9,10 @@ import { WholeBody } from '../whole-body.js'
 import { accepts, judgeConditions, type Range, rangeIn, type Version } from './conditions.js'
 import { ContentCache } from './content-cache.js'
 import { FileBody } from './file-body.js'
+import { Glob } from './glob.js'
 import type { Spec } from './kind.js'
 import { isText, mediaType } from './media-types.js'
-import { type Failure, Glob, NOT_FOUND, Places, type Search } from './places.js'
+import { type Failure, NOT_FOUND, Places, type Search } from './places.js'
 
 const INTERNAL_ERROR = 1
 const CLIENT_ERROR = 3
@@ -210,11 +211,13 @@ class FileServer implements Filter {
   #head(ex: Exchange, found: Found, whole: Version, size: number): Head {
     const { request, response } = ex
     const type = mediaType(found.file)
+    // Ranges are for GET alone (RFC 9110 §14.2).
+    const isPart = request.method === 'GET' && request.headers.has('range')
     const isGzipped =
       this.#compresses &&
       found.coding === '' &&
       isText(type) &&
-      !request.headers.has('range') &&
+      !isPart &&
       accepts(request.headers, 'gzip')
     // Another form of the file has another name.
     const version = isGzipped ? { ...whole, etag: `"${whole.etag.slice(1, -1)}-gzip"` } : whole
@@ -236,7 +239,7 @@ class FileServer implements Filter {
     if (isGzipped) headers.set('content-encoding', 'gzip')
     else if (found.coding !== '') headers.set('content-encoding', found.coding)
     if (!isGzipped) headers.set('accept-ranges', 'bytes')
-    const range = isGzipped ? null : rangeIn(request.headers, size, version)
+    const range = isPart ? rangeIn(request.headers, size, version) : null
     if (range === 'none') {
       headers.set('content-range', `bytes */${size}`)
       headers.delete('content-type')

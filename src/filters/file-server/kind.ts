@@ -11,6 +11,7 @@ import {
   string,
 } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
+import { checkGlob } from './glob.js'
 
 const ERROR_ENTRY = /^=([45][0-9]{2})(?: (.*))?$/
 
@@ -74,7 +75,11 @@ const fields = object({
   cache,
 })
 
-const spec = checked(fields, ({ rewrite, tryFiles }): SpecProblem[] => [
+const spec = checked(fields, ({ cache, hidden, rewrite, tryFiles }): SpecProblem[] => [
+  ...globProblems(['hidden'], hidden),
+  ...cache.cacheFileExtensionFilters.flatMap(({ extension }, index) =>
+    globProblems(['cache', 'cacheFileExtensionFilters', index, 'extension'], extension),
+  ),
   ...rewriteProblems(rewrite),
   ...tryFiles.flatMap((entry, index): SpecProblem[] => {
     if (!entry.startsWith('=')) return []
@@ -92,6 +97,13 @@ const spec = checked(fields, ({ rewrite, tryFiles }): SpecProblem[] => [
   }),
 ])
 export type Spec = SpecOf<typeof spec>
+
+function globProblems(path: (string | number)[], patterns: readonly string[]): SpecProblem[] {
+  return patterns.flatMap((pattern, index): SpecProblem[] => {
+    const message = checkGlob(pattern)
+    return message === null ? [] : [{ path: [...path, index], message }]
+  })
+}
 
 function rewriteProblems(rewrite: string): SpecProblem[] {
   if (rewrite === '') return []

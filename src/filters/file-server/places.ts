@@ -1,31 +1,7 @@
 import path from 'node:path'
 import { compileRegexp, type LinearRegexp } from '../../lib/regexp.js'
+import { Glob } from './glob.js'
 import type { Spec } from './kind.js'
-
-/** A pattern for names: `*` is any text without a slash, `?` one character, `[a-z]` one of a set. */
-export class Glob {
-  readonly #regexp: LinearRegexp
-
-  constructor(pattern: string) {
-    let source = ''
-    for (let at = 0; at < pattern.length; at++) {
-      const sign = pattern[at] as string
-      const close = sign === '[' ? pattern.indexOf(']', at + 2) : -1
-      if (sign === '*') source += '[^/]*'
-      else if (sign === '?') source += '[^/]'
-      else if (close > 0) {
-        const set = pattern.slice(at + 1, close).replace(/[\\[\]&~^]/g, '\\$&')
-        source += `[${set.replace(/^\\\^|^!/, '^')}]`
-        at = close
-      } else source += sign.replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    }
-    this.#regexp = compileRegexp(`^${source}$`)
-  }
-
-  test(text: string): boolean {
-    return this.#regexp.test(text)
-  }
-}
 
 /** Where to look for a request, in order, and what to say when nothing is there. */
 export interface Search {
