@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { Prng } from '../lib/prng.js'
 import { HeaderAdaptor, PathAdaptor, StringMatcher, UrlRule } from './adapt.js'
 import { Exchange } from './exchange.js'
 import { Headers } from './headers.js'
@@ -71,5 +72,69 @@ it.each<[name: string, value: string, want: string[]]>([
     const headers = new Headers()
     new HeaderAdaptor(spec, compile).apply(new Exchange(), headers)
     expect(headers.flat).toEqual(want)
+  }
+})
+
+const SPEC = { del: ['d'], set: { s: '1' }, add: { a: '2' } }
+const plain = (text: string): Template => new Template([text])
+
+it('a run of messages with the same fields gets one array, which nobody changes', () => {
+  const adaptor = new HeaderAdaptor(SPEC, plain)
+  const fields = ['x', 'y', 'd', 'z', 's', '0']
+  const want = ['x', 'y', 's', '1', 'a', '2']
+  const results = Array.from({ length: 5 }, () => {
+    const headers = new Headers()
+    headers.share(fields)
+    adaptor.apply(new Exchange(), headers)
+    expect(headers.flat).toEqual(want)
+    const { flat } = headers
+    headers.set('s', 'of this one')
+    return flat
+  })
+  expect(results[2]).toEqual(want)
+  expect(results[3]).toBe(results[2])
+  expect(results[4]).toBe(results[2])
+  expect(fields).toEqual(['x', 'y', 'd', 'z', 's', '0'])
+})
+
+it('what a text with a variable becomes is never taken over', () => {
+  const compile = (text: string): Template => new Template(text === 'v' ? [0] : [text])
+  for (const spec of [
+    { del: [], set: { s: 'v' }, add: {} },
+    { del: [], set: {}, add: { s: 'v' } },
+    { del: [], set: { v: '1' }, add: {} },
+    { del: ['v'], set: {}, add: {} },
+  ]) {
+    const adaptor = new HeaderAdaptor(spec, compile)
+    const fields = ['a', '1', 'b', '2']
+    const results = ['a', 'a', 'a', 'b'].map((value) => {
+      const ex = new Exchange()
+      ex.captured = [value]
+      const headers = ex.request.headers
+      headers.share(fields)
+      adaptor.apply(ex, headers)
+      return headers.flat
+    })
+    expect(results[2]).toEqual(results[0])
+    expect(results[3], JSON.stringify(spec)).not.toEqual(results[0])
+  }
+})
+
+it('what came before makes no difference', () => {
+  const prng = new Prng(0xada9)
+  const adaptor = new HeaderAdaptor(SPEC, plain)
+  const shared = [[], ['s', '0'], ['d', '0', 'x', '1'], ['s', '0', 's', '1', 'a', '0', 'd', '1']]
+  for (let step = 0; step < 2_000; step++) {
+    const flat = prng.pick(shared)
+    const apply = (each: HeaderAdaptor): readonly string[] => {
+      const headers = new Headers()
+      if (prng.chance(50)) headers.share(flat)
+      else for (let i = 0; i < flat.length; i += 2) headers.add(flat[i] ?? '', flat[i + 1] ?? '')
+      each.apply(new Exchange(), headers)
+      const result = [...headers.flat]
+      if (prng.chance(50)) headers.set(prng.pick(['s', 'd', 'a', 'x']), String(step))
+      return result
+    }
+    expect(apply(adaptor), `step ${step}`).toEqual(apply(new HeaderAdaptor(SPEC, plain)))
   }
 })

@@ -3,16 +3,63 @@ import type { Exchange } from './exchange.js'
 import { type Headers, isFieldName, isFieldValue, toLatin1 } from './headers.js'
 import type { Template } from './template.js'
 
-interface FieldTemplate {
-  readonly name: Template
-  readonly value: Template
+/** A name, or a value, of a field: rendered here when it is the same for every request. */
+class FieldText {
+  readonly #template: Template
+  readonly #convert: (text: string) => string
+  readonly #isValid: (text: string) => boolean
+  /** Undefined: it has variables. Null: it is no name, or no value, that can be sent. */
+  readonly #fixed: string | null | undefined
+
+  constructor(
+    template: Template,
+    convert: (text: string) => string,
+    isValid: (text: string) => boolean,
+  ) {
+    this.#template = template
+    this.#convert = convert
+    this.#isValid = isValid
+    this.#fixed = template.literal === null ? undefined : this.#checked(template.literal)
+  }
+
+  get isFixed(): boolean {
+    return this.#fixed !== undefined
+  }
+
+  render(ex: Exchange): string | null {
+    return this.#fixed === undefined ? this.#checked(this.#template.render(ex)) : this.#fixed
+  }
+
+  #checked(rendered: string): string | null {
+    const text = this.#convert(rendered)
+    return this.#isValid(text) ? text : null
+  }
+}
+
+const lowerCase = (text: string): string => text.toLowerCase()
+const fieldName = (template: Template): FieldText => new FieldText(template, lowerCase, isFieldName)
+const fieldValue = (template: Template): FieldText =>
+  new FieldText(template, toLatin1, isFieldValue)
+
+interface FieldTexts {
+  readonly name: FieldText
+  readonly value: FieldText
 }
 
 /** Deletes, sets and adds header fields, in this order; what renders to no valid field is left out. */
 export class HeaderAdaptor {
-  readonly #del: readonly Template[]
-  readonly #set: readonly FieldTemplate[]
-  readonly #add: readonly FieldTemplate[]
+  readonly #del: readonly FieldText[]
+  readonly #set: readonly FieldTexts[]
+  readonly #add: readonly FieldTexts[]
+  /** Whether equal fields always become equal ones. */
+  readonly #isFixed: boolean
+  /**
+   * Most messages have the fields of the one before, as the same array. When it comes again, so do
+   * the fields that it became: whoever follows finds the same array then, too.
+   */
+  #lastBefore: readonly string[] | null = null
+  /** Null: `#lastBefore` has come only once so far. */
+  #lastAfter: readonly string[] | null = null
 
   constructor(
     spec: {
@@ -22,24 +69,48 @@ export class HeaderAdaptor {
     },
     compile: (text: string) => Template,
   ) {
-    const fields = (map: Readonly<Record<string, string>>): FieldTemplate[] =>
-      Object.entries(map).map(([name, value]) => ({ name: compile(name), value: compile(value) }))
-    this.#del = spec.del.map(compile)
+    const fields = (map: Readonly<Record<string, string>>): FieldTexts[] =>
+      Object.entries(map).map(([name, value]) => ({
+        name: fieldName(compile(name)),
+        value: fieldValue(compile(value)),
+      }))
+    this.#del = spec.del.map((name) => fieldName(compile(name)))
     this.#set = fields(spec.set)
     this.#add = fields(spec.add)
+    const texts = [...this.#set, ...this.#add].flatMap(({ name, value }) => [name, value])
+    this.#isFixed = [...this.#del, ...texts].every((text) => text.isFixed)
   }
 
   apply(ex: Exchange, headers: Headers): void {
-    for (const name of this.#del) headers.delete(name.render(ex).toLowerCase())
+    if (!this.#isFixed || !headers.isShared) {
+      this.#change(ex, headers)
+      return
+    }
+    const before = headers.flat
+    if (before !== this.#lastBefore) {
+      this.#lastBefore = before
+      this.#lastAfter = null
+      this.#change(ex, headers)
+    } else if (this.#lastAfter === null) {
+      this.#change(ex, headers)
+      this.#lastAfter = headers.lend()
+    } else headers.share(this.#lastAfter)
+  }
+
+  #change(ex: Exchange, headers: Headers): void {
+    for (const each of this.#del) {
+      const name = each.render(ex)
+      if (name !== null) headers.delete(name)
+    }
     for (const { name, value } of this.#set) {
-      const field = name.render(ex).toLowerCase()
-      const text = toLatin1(value.render(ex))
-      if (isFieldName(field) && isFieldValue(text)) headers.set(field, text)
+      const field = name.render(ex)
+      const text = value.render(ex)
+      if (field !== null && text !== null) headers.set(field, text)
     }
     for (const { name, value } of this.#add) {
-      const field = name.render(ex).toLowerCase()
-      const text = toLatin1(value.render(ex))
-      if (isFieldName(field) && isFieldValue(text)) headers.add(field, text)
+      const field = name.render(ex)
+      const text = value.render(ex)
+      if (field !== null && text !== null) headers.add(field, text)
     }
   }
 }

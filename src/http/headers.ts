@@ -36,6 +36,11 @@ export class Headers {
   /** Others hold `flat` too: it is copied before it is changed. */
   #isShared = true
 
+  /** Whether `flat` is an array that never changes any more: who meets it again knows what is in it. */
+  get isShared(): boolean {
+    return this.#isShared
+  }
+
   clear(): void {
     this.flat = NONE
     this.#isShared = true
