@@ -90,13 +90,13 @@ export const regexp = leaf<string>(() => ({
   hint: quoteHint,
 }))
 
-const URL_NAME = /^[A-Za-z0-9\-_.~]{1,253}$/
+const URL_NAME = /^[\p{L}0-9\-_.~]{1,253}$/u
 
 /** What objects and filters may be called: it goes into URLs and keys as it is. */
 export const urlName = leaf<string>(() => ({
   label: 'name',
-  expected: 'a name of 1..253 characters out of A-Z a-z 0-9 - _ . ~',
-  constraints: ['1..253 of `A-Z a-z 0-9 - _ . ~`'],
+  expected: 'a name of 1..253 characters out of letters, 0-9 - _ . ~',
+  constraints: ['1..253 of letters, `0-9 - _ . ~`'],
   zod: () => zod().string().regex(URL_NAME),
   hint: quoteHint,
 }))

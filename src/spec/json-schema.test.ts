@@ -23,7 +23,7 @@ const schema = s.object({
   ),
 })
 
-const NAME = { type: 'string', pattern: '^[A-Za-z0-9\\-_.~]{1,253}$' }
+const NAME = { type: 'string', pattern: '^[\\p{L}0-9\\-_.~]{1,253}$' }
 
 it('describes what users write, not what it decodes to', () => {
   expect(toJsonSchema(schema, { title: 'Demo', description: 'All of it.', kind: 'Demo' })).toEqual({

@@ -44,7 +44,7 @@ function withHead(body: Readonly<Record<string, unknown>>, kind: string): JsonSc
     properties: Readonly<Record<string, unknown>>
     required?: readonly string[]
   }
-  const name = { type: 'string', pattern: '^[A-Za-z0-9\\-_.~]{1,253}$' }
+  const name = { type: 'string', pattern: '^[\\p{L}0-9\\-_.~]{1,253}$' }
   return {
     ...rest,
     properties: { name, kind: { const: kind }, ...properties },

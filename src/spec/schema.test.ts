@@ -37,6 +37,7 @@ it.each<[name: string, schema: s.Schema<unknown>, value: unknown, want: unknown]
   ['byteSize: -1, where asked for', s.byteSize({ doc, min: -1 }), -1, -1],
   ['regexp', s.regexp({ doc }), '(?i)^/a+$', '(?i)^/a+$'],
   ['urlName', s.urlName({ doc }), 'a-Z_0.~', 'a-Z_0.~'],
+  ['urlName: letters of any script', s.urlName({ doc }), 'größe-網關', 'größe-網關'],
   ['httpMethod', s.httpMethod({ doc }), 'GET', 'GET'],
   ['httpCode', s.httpCode({ doc }), 599, 599],
   ['ipCidr: IPv4', s.ipCidr({ doc }), '10.0.0.1', '10.0.0.1'],
@@ -71,7 +72,7 @@ it.each<[name: string, schema: s.Schema<unknown>, value: unknown, want: unknown]
   expect(outcome(schema, value)).toEqual({ value: want })
 })
 
-const NAME = 'a name of 1..253 characters out of A-Z a-z 0-9 - _ . ~'
+const NAME = 'a name of 1..253 characters out of letters, 0-9 - _ . ~'
 const A_URL = 'a URL such as "http://host:port/path"'
 const A_DURATION = 'a duration such as "500ms" or "1m30s"'
 const HOST_PORT = 'host:port such as "example.com:8080" or "[::1]:8080"'
@@ -164,6 +165,7 @@ it.each<[name: string, schema: s.Schema<unknown>, value: unknown, want: string]>
   ['a large size', s.byteSize({ doc, max: 10 }), '1KiB', 'expected 0..10 bytes, got "1KiB"'],
   ['part of a byte', s.byteSize({ doc }), 1.5, 'expected a number of bytes, got 1.5'],
   ['a slash in a name', s.urlName({ doc }), 'a/b', `expected ${NAME}, got "a/b"`],
+  ['a sign in a name', s.urlName({ doc }), 'a→b', `expected ${NAME}, got "a→b"`],
   [
     'a name with a line break at its end',
     s.urlName({ doc }),
