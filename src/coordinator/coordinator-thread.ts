@@ -8,6 +8,7 @@ import { GatewayError } from '../lib/errors.js'
 import type { CoordinatorToRoot, RootToCoordinator } from '../protocol/root.js'
 import type { CoordinatorToWorker, WorkerToCoordinator } from '../protocol/worker.js'
 import type { CoordinatorThreadData } from '../root/threads.js'
+import { VIGIL, Vigil } from '../shared/vigil.js'
 import { type OpenLog, openLog } from '../telemetry/open-log.js'
 import { Profiles } from '../telemetry/profile.js'
 import { ClusterNode } from './cluster-node.js'
@@ -25,6 +26,7 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
   readonly #system: ActorSystem
   readonly #root: PortLink<CoordinatorToRoot>
   readonly #jobs: JobPool
+  readonly #vigil: Vigil
   readonly #isFirstLife: boolean
   #node: ClusterNode | null = null
   #actor: ActorRef<ToCoordinatorActor> | null = null
@@ -49,6 +51,18 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
     })
     this.#root = new PortLink<CoordinatorToRoot>(port, { name: 'root', time: systemTime, log })
     this.#root.serve(this.#system.spawn<RootToCoordinator>('coordinator-root', () => this))
+    this.#vigil = new Vigil({
+      time: systemTime,
+      memory: data.vigil,
+      own: VIGIL.COORDINATOR,
+      other: VIGIL.MAIN,
+      silent: () => {
+        log.error('the process ends and is started anew', { why: 'the main thread hangs' })
+        process.kill(process.pid, 'SIGKILL')
+      },
+    })
+    this.#vigil.watch()
+    this.#vigil.start()
     this.#jobs = new JobPool({
       url: new URL('./validate.js', import.meta.url),
       threadsMax: 1,
@@ -107,6 +121,7 @@ export class CoordinatorThread implements Actor<RootToCoordinator> {
         this.#actor?.tell(m)
         break
       case 'inject-fault':
+        if (m.fault === 'loop') for (;;);
         setImmediate(() => {
           throw new Error('fault injected by a test')
         })

@@ -30,9 +30,10 @@ export interface ReopenCoordinatorLogs {
   readonly type: 'reopen-logs'
 }
 
-/** Test-only: the thread is to throw outside any message. */
+/** Test-only: the thread is to throw outside any message, or to hang. */
 export interface FailCoordinator {
   readonly type: 'inject-fault'
+  readonly fault: 'throw' | 'loop'
 }
 
 /** What the root tells the coordinator, beside what the admin actor asks through it. */

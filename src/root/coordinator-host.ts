@@ -7,6 +7,7 @@ import type { Time } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
 import type { ToCoordinator } from '../protocol/coordinator.js'
 import type { CoordinatorToRoot, RootToCoordinator } from '../protocol/root.js'
+import { VIGIL, Vigil, vigilMemory } from '../shared/vigil.js'
 import type { Logger } from '../telemetry/log.js'
 import type { CoordinatorThreadData } from './threads.js'
 
@@ -14,7 +15,7 @@ export interface CoordinatorHostOptions {
   readonly system: ActorSystem
   readonly time: Time
   readonly log: Logger
-  data(): CoordinatorThreadData
+  data(): Omit<CoordinatorThreadData, 'vigil'>
   /** A (new) coordinator shows the registry and can be introduced to workers. */
   ready(): void
   /** The data directory cannot be used; the process is to end with this sentence. */
@@ -29,11 +30,16 @@ export interface CoordinatorHostOptions {
 /** Five crashes in a minute: then it stays down, and traffic goes on without it. */
 const RESTARTS = { backoffMinMs: 100, backoffMaxMs: 2_000, restartsMax: 5, windowMs: 60_000 }
 
-/** The coordinator thread, and a way to it that stays good over its restarts. */
+/**
+ * The coordinator thread, and a way to it that stays good over its restarts. The two look after each
+ * other: a coordinator that hangs is ended and starts anew, and it ends the process of a main thread
+ * that hangs.
+ */
 export class CoordinatorHost implements Actor<CoordinatorToRoot> {
   readonly #o: CoordinatorHostOptions
   readonly #supervisor: ThreadSupervisor<'root', CoordinatorThreadData>
   readonly #desk: ActorRef<CoordinatorToRoot>
+  readonly #vigil: Vigil
   #link: PortLink<RootToCoordinator> | null = null
   #isReady = false
   #down = ''
@@ -43,6 +49,14 @@ export class CoordinatorHost implements Actor<CoordinatorToRoot> {
     this.#o = options
     const { system, time, log, data } = options
     this.#desk = system.spawn<CoordinatorToRoot>('desk-of-coordinator', () => this)
+    const memory = vigilMemory()
+    this.#vigil = new Vigil({
+      time,
+      memory,
+      own: VIGIL.MAIN,
+      other: VIGIL.COORDINATOR,
+      silent: () => this.#onSilent(),
+    })
     this.#supervisor = new ThreadSupervisor<'root', CoordinatorThreadData>({
       url: new URL('../coordinator-main.js', import.meta.url),
       name: 'coordinator',
@@ -50,7 +64,7 @@ export class CoordinatorHost implements Actor<CoordinatorToRoot> {
       time,
       log,
       restarts: RESTARTS,
-      data,
+      data: () => ({ ...data(), vigil: memory }),
       started: (incarnation) => this.#onStarted(incarnation),
       ended: () => this.#onEnded(),
       gaveUp: () => {
@@ -66,6 +80,7 @@ export class CoordinatorHost implements Actor<CoordinatorToRoot> {
   }
 
   start(): void {
+    this.#vigil.start()
     this.#supervisor.start()
   }
 
@@ -73,6 +88,7 @@ export class CoordinatorHost implements Actor<CoordinatorToRoot> {
     const stopped = this.#supervisor.stop()
     this.#link?.remote.tell({ type: 'stop-coordinator' })
     await stopped
+    this.#vigil.close()
   }
 
   tell(message: RootToCoordinator): void {
@@ -127,10 +143,21 @@ export class CoordinatorHost implements Actor<CoordinatorToRoot> {
     const { time, log } = this.#o
     this.#link = new PortLink<RootToCoordinator>(ports.root, { name: 'coordinator', time, log })
     this.#link.serve(this.#desk)
+    this.#vigil.watch()
   }
 
   #onEnded(): void {
+    this.#vigil.unwatch()
     this.#link = null
     this.#isReady = false
+  }
+
+  /**
+   * It holds no socket of uWebSockets.js, so it can be ended by force; a write of its log that is
+   * under way completes before its end is told.
+   */
+  #onSilent(): void {
+    this.#o.log.error('the coordinator hangs, it is ended and started anew')
+    this.#supervisor.current?.thread.terminateAsLastResort()
   }
 }

@@ -5,10 +5,10 @@ import type { Logger } from '../telemetry/log.js'
 /** What a test may ask to break. */
 export type Fault =
   | { readonly thread: 'worker'; readonly worker: number; readonly how: 'throw' | 'loop' }
-  | { readonly thread: 'coordinator'; readonly how: 'throw' }
+  | { readonly thread: 'coordinator'; readonly how: 'throw' | 'loop' }
 
 const POLL_MS = 20
-const WORKER = /^worker (\d{1,4}) (throw|loop)$/
+const FAULT = /^(?:coordinator|worker (\d{1,4})) (throw|loop)$/
 
 /** Name of the variable that opens the door; without it none of this runs. */
 export const FAULT_FILE_VARIABLE = 'EASEGRESS_FAULT_FILE'
@@ -65,8 +65,9 @@ export class FaultDoor {
 
 /** Null for anything that is no order. */
 export function parseFault(line: string): Fault | null {
-  if (line === 'coordinator throw') return { thread: 'coordinator', how: 'throw' }
-  const match = WORKER.exec(line)
+  const match = FAULT.exec(line)
   if (match === null) return null
-  return { thread: 'worker', worker: Number(match[1]), how: match[2] as 'throw' | 'loop' }
+  const how = match[2] as 'throw' | 'loop'
+  if (match[1] === undefined) return { thread: 'coordinator', how }
+  return { thread: 'worker', worker: Number(match[1]), how }
 }

@@ -324,7 +324,7 @@ export class Root {
 
   #break(fault: Fault): void {
     const { how } = fault
-    if (fault.thread === 'coordinator') this.#coordinator.tell({ type: 'inject-fault' })
+    if (fault.thread === 'coordinator') this.#coordinator.tell({ type: 'inject-fault', fault: how })
     else this.#workers.ref(fault.worker)?.tell({ type: 'inject-fault', fault: how })
   }
 

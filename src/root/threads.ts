@@ -17,6 +17,8 @@ export interface WorkerThreadData {
 
 /** What the coordinator thread is started with. */
 export interface CoordinatorThreadData {
+  /** Of `shared/vigil.ts`. */
+  readonly vigil: SharedArrayBuffer
   readonly member: string
   readonly memberOptions: Readonly<Record<string, unknown>>
   readonly dataDir: string

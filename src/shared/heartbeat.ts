@@ -35,10 +35,14 @@ export class Heartbeat {
   }
 }
 
-/** Silence that means the worker's event loop hangs. */
-const SILENCE_MS = 5000
-/** A thread that starts on a busy machine loads its modules for seconds before it can beat. */
-const START_MS = 20_000
+export interface SilenceLimits {
+  /** Silence that means that a thread's event loop hangs. */
+  readonly silenceMs: number
+  /** A thread that starts on a busy machine loads its modules for seconds before it can beat. */
+  readonly startMs: number
+}
+
+const WORKER_LIMITS: SilenceLimits = { silenceMs: 5000, startMs: 20_000 }
 /** Checks further apart than this say that the watcher itself was held up, and prove nothing. */
 const CHECK_GAP_MAX_MS = 2500
 
@@ -49,18 +53,21 @@ interface Watched {
 }
 
 /**
- * Says which worker has been silent for 5 s, or for 20 s after its start. Beats are counted, not dated, since clocks of threads
- * have different origins. Pure: `check` is called about once a second.
+ * Says which worker has been silent for 5 s, or for 20 s after its start, unless other limits are
+ * given. Beats are counted, not dated, since clocks of threads have different origins. Pure: `check`
+ * is called about once a second.
  */
 export class Watchdog {
   readonly #words: Int32Array
   readonly #clock: Clock
+  readonly #limits: SilenceLimits
   readonly #watched = new Map<number, Watched>()
   #checkedMs: number
 
-  constructor(memory: SharedArrayBuffer, clock: Clock) {
+  constructor(memory: SharedArrayBuffer, clock: Clock, limits: SilenceLimits = WORKER_LIMITS) {
     this.#words = new Int32Array(memory)
     this.#clock = clock
+    this.#limits = limits
     this.#checkedMs = clock.monotonicMs()
   }
 
@@ -85,10 +92,11 @@ export class Watchdog {
     const nowMs = this.#clock.monotonicMs()
     const heldUp = nowMs - this.#checkedMs > CHECK_GAP_MAX_MS
     this.#checkedMs = nowMs
+    const { silenceMs, startMs } = this.#limits
     const silent: number[] = []
     for (const [worker, watched] of this.#watched) {
       const beats = this.#beats(worker)
-      const limitMs = watched.hasBeaten ? SILENCE_MS : START_MS
+      const limitMs = watched.hasBeaten ? silenceMs : startMs
       if (beats !== watched.beats || heldUp) {
         watched.hasBeaten ||= beats !== watched.beats
         watched.beats = beats
