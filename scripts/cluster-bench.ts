@@ -1,10 +1,11 @@
 /**
- * What a cluster of three real nodes does in time: `node dist/scripts/cluster-bench.js
- * [change|many|store]...`, all by default. Figures are printed and nothing is asserted; they are of
- * this machine, with the load of client and nodes together.
+ * What a cluster of real nodes does in time: `node dist/scripts/cluster-bench.js
+ * [change|writes|many|store]...`, all by default. Figures are printed and nothing is asserted; they
+ * are of this machine, with the load of client and nodes together.
  *
  * - `change`: from the moment a change is sent to one node until all three serve it, with few
  *   objects and with 1,000 more; at full speed and at ten a second.
+ * - `writes`: 10,000 objects created by 32 clients, on one node and on three.
  * - `many`: 10,000 objects: how long they take to write, a node to start with them, a node that stood
  *   still or was away to catch up; the longest pauses of a worker's loop and the latency of requests
  *   meanwhile; memory and size of the snapshot.
@@ -12,11 +13,12 @@
  *   1, 32 and 256 clients, on the same disk.
  */
 import { changes } from './cluster/changes.js'
-import { manyObjects } from './cluster/many-objects.js'
+import { manyObjects, manyWrites } from './cluster/many-objects.js'
 import { storeWrites } from './cluster/store-writes.js'
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   change: changes,
+  writes: manyWrites,
   many: manyObjects,
   store: storeWrites,
 }

@@ -57,12 +57,15 @@ async function round(nodes: Nodes, port: number, count: number, everyMs: number)
   return `${summary(times)}, CPU ${loadSince(before)} %`
 }
 
-/** Writes objects through all nodes at once. */
+const CLIENTS = 32
+
+/** Writes objects by 32 clients at once: through the node that leads, or through all in turn. */
 export async function fill(
   nodes: Nodes,
   prefix: string,
   count: number,
   body: string,
+  through: 'leader' | 'all' = 'leader',
 ): Promise<void> {
   let next = 0
   const write = async (node: Node): Promise<void> => {
@@ -78,8 +81,9 @@ export async function fill(
       if (status !== 200 && status !== 201) throw new Error(`${name}: ${status} ${text}`)
     }
   }
-  const leader = await nodes.leader()
-  await Promise.all(Array.from({ length: 32 }, () => write(leader)))
+  const to = through === 'all' ? nodes.all : [await nodes.leader()]
+  const clients = Array.from({ length: CLIENTS }, (_, i) => write(to[i % to.length] as Node))
+  await Promise.all(clients)
 }
 
 export async function changes(): Promise<void> {

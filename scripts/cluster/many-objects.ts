@@ -104,6 +104,25 @@ async function noticed(
   say(`  ${PER_SECOND} requests a second: ${summary(latenciesMs)}, ${failures} failures`)
 }
 
+/** How long many writes take by themselves: nobody looks at anything meanwhile. */
+export async function manyWrites(): Promise<void> {
+  for (const [count, through] of [
+    [1, 'leader'],
+    [3, 'leader'],
+    [3, 'all'],
+  ] as const) {
+    const nodes = await Nodes.start(count)
+    try {
+      const fromMs = performance.now()
+      await fill(nodes, 'o', OBJECTS, `first${FILLING}`, through)
+      const by = through === 'all' ? 'all of them' : 'the one that leads'
+      say(`${OBJECTS} objects created on ${count} by ${by} in ${seconds(fromMs)} s, 32 clients`)
+    } finally {
+      await nodes.stop()
+    }
+  }
+}
+
 export async function manyObjects(): Promise<void> {
   const probe = new URL('./loop-probe.js', import.meta.url).href
   const nodes = await Nodes.start(3, [], {

@@ -517,7 +517,7 @@ it('the status of a pipeline has one entry for each filter (§7.4)', async () =>
       policy: roundRobin
 `)
   const status = await statusOf(bench, 'demo')
-  expect(Object.keys(status)).toEqual(['filters', 'health', 'timestamp'])
+  expect(Object.keys(status)).toEqual(['failures', 'filters', 'health', 'timestamp'])
   expect(status).toMatchObject({
     health: '',
     filters: { mock: null, proxy: { mainPool: { stat: { count: 0, codes: {} } } } },

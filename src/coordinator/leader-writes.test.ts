@@ -59,8 +59,9 @@ it('the member that leads makes the writes of all, in turn, and nobody loses a r
   pair.bench.time.advance(500)
   expect([...far, ...near].filter(({ written }) => written === null)).toEqual([])
   expect(pair.far.attempts).toEqual([])
-  expect(pair.near.attempts).toHaveLength(60)
-  expect(pair.near.attempts.every(({ attempt }) => attempt === 1)).toBe(true)
+  // Each goes with those that came before it was begun, and none is begun twice.
+  expect(pair.near.attempts.length).toBeLessThan(10)
+  expect(pair.near.attempts.flatMap(({ batch }) => batch)).toHaveLength(60)
   expect(pair.far.registry.version.version).toBe(60)
 })
 

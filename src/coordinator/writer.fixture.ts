@@ -15,7 +15,8 @@ import {
   type RemoteWritten,
   type Written,
 } from './config-writer.js'
-import type { HistoryBounds, Write } from './plan.js'
+import type { HistoryBounds } from './draft.js'
+import type { Write } from './plan.js'
 import { encodeSpec } from './record.js'
 import { Registry } from './registry.js'
 import type { StoreBench } from './store.fixture.js'
@@ -172,6 +173,11 @@ export class WriterBench {
     const deadlineMs = this.#bench.time.monotonicMs() + this.#patienceMs
     this.writer.submit({ write, reply, warnings: [], deadlineMs, wait: 'node' })
     return answer
+  }
+
+  /** Until all is answered that can be. */
+  settle(): void {
+    this.#bench.time.advance(2_000)
   }
 
   /** Waits for the answer. */
