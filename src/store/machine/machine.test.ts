@@ -70,6 +70,23 @@ it('the ordered map agrees with a sorted array', () => {
   expect(map.size).toBe(plain.size)
 })
 
+it('what was read from the ordered map stays as it was when items are replaced', () => {
+  const map = new OrderedMap<{ key: string; n: number }>()
+  map.set({ key: 'a', n: 1 })
+  map.set({ key: 'b', n: 1 })
+  const before = map.withPrefix('')
+  map.set({ key: 'a', n: 2 })
+  expect(before).toEqual([
+    { key: 'a', n: 1 },
+    { key: 'b', n: 1 },
+  ])
+  expect(map.get('a')).toEqual({ key: 'a', n: 2 })
+  expect(map.withPrefix('a')).toEqual([{ key: 'a', n: 2 }])
+  expect(map.delete('a')).toBe(true)
+  expect(map.get('a')).toBe(undefined)
+  expect(map.withPrefix('')).toEqual([{ key: 'b', n: 1 }])
+})
+
 it('a command survives encoding', () => {
   const command: Command = {
     type: 'txn',
