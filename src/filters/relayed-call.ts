@@ -105,20 +105,40 @@ export abstract class RelayedCall<P extends CallSurroundings>
 
   onBody(chunk: Uint8Array): void {
     this.bytesIn += chunk.byteLength
-    this.sink?.data(chunk)
+    try {
+      this.sink?.data(chunk)
+    } catch (thrown) {
+      this.threw(thrown)
+    }
   }
 
   onBatchEnd(): void {
-    this.sink?.flush?.()
+    try {
+      this.sink?.flush?.()
+    } catch (thrown) {
+      this.threw(thrown)
+    }
   }
 
   onEnd(): void {
     this.stopUpload()
     const { sink } = this
     this.sink = null
-    sink?.end()
+    try {
+      sink?.end()
+    } catch (thrown) {
+      this.threw(thrown)
+    }
     // Last, as the server has read the clock for the end of the exchange by then.
     this.record(this.status)
+  }
+
+  /**
+   * Who takes the answer threw. The connection calls from its own reading of the socket, where that
+   * would cost the worker; so it costs the exchange, as everywhere.
+   */
+  protected threw(thrown: unknown): void {
+    this.ex.enter(raise, thrown)
   }
 
   /** The rest of the body will not come. */
@@ -126,8 +146,15 @@ export abstract class RelayedCall<P extends CallSurroundings>
     this.record(this.status)
     const { sink } = this
     this.sink = null
-    if (sink === null) this.failure = message
-    else sink.fail(message)
+    if (sink === null) {
+      this.failure = message
+      return
+    }
+    try {
+      sink.fail(message)
+    } catch (thrown) {
+      this.threw(thrown)
+    }
   }
 
   protected record(status: number): void {
@@ -173,4 +200,8 @@ export abstract class RelayedCall<P extends CallSurroundings>
     this.call?.cancel()
     this.record(CLIENT_GONE)
   }
+}
+
+function raise(_ex: Exchange, thrown: unknown): void {
+  throw thrown
 }

@@ -1,3 +1,4 @@
+import { type BodySource, type Collector, collect } from '../http/body.js'
 import { type Exchange, OK } from '../http/exchange.js'
 import type { Headers } from '../http/headers.js'
 import { WheelTimer } from '../lib/timer-wheel.js'
@@ -13,6 +14,14 @@ import {
   TIMEOUT,
 } from './call-results.js'
 import { type CallSurroundings, RelayedCall } from './relayed-call.js'
+import { WholeBody } from './whole-body.js'
+
+/**
+ * Bodies of unknown length are held where their bound is at most so many bytes, so that one beyond it
+ * can be answered with a 500 as in Easegress. Larger bounds are there to let bodies through: those
+ * stream, and are cut off.
+ */
+export const HELD_BYTES_MAX = 256 * 1024
 
 /** A server that may get a request. */
 export interface CallServer {
@@ -134,14 +143,22 @@ export class UpstreamExchange<S extends CallServer>
   /** Called by the timer: no head in time, or the wait for the next attempt is over. */
   expired(): void {
     if (!this.ex.isLive(this.ticket)) return
-    if (this.#isBackingOff) {
-      this.#isBackingOff = false
-      this.#try()
-      return
+    try {
+      if (this.#isBackingOff) {
+        this.#isBackingOff = false
+        this.#try()
+      } else this.#giveUp(408, TIMEOUT)
+    } catch (thrown) {
+      this.threw(thrown)
     }
+  }
+
+  /** The attempt is under way, and is to be no more. */
+  #giveUp(status: number, code: number): void {
+    this.sink = null
     this.call?.cancel()
     this.stopUpload()
-    this.#failed(408, TIMEOUT)
+    this.#failed(status, code)
   }
 
   /** Whether what went wrong is to be tried again: a body that streamed away cannot be. */
@@ -183,19 +200,26 @@ export class UpstreamExchange<S extends CallServer>
   // -- answer ------------------------------------------------------------------------------------
 
   onHead(status: number, headers: readonly string[], bodyLength: number): void {
-    const { ex } = this
-    if (!ex.isLive(this.ticket)) {
+    if (!this.ex.isLive(this.ticket)) {
       this.#stopTimer()
       return
     }
+    try {
+      this.#headCame(status, headers, bodyLength)
+    } catch (thrown) {
+      this.threw(thrown)
+    }
+  }
+
+  #headCame(status: number, headers: readonly string[], bodyLength: number): void {
     const { bodyBytesMax, failureCodes, redirects } = this.#rules
     if (redirects !== null && status >= 300 && status < 400) {
       if (this.#redirect(status, headers, redirects)) return
     }
-    this.#stopTimer()
     const isTooLarge = bodyBytesMax >= 0 && bodyLength > bodyBytesMax
     const isFailure = failureCodes === null ? status >= 500 : failureCodes.has(status)
     if (isTooLarge || (isFailure && this.#mayRetry)) {
+      this.#stopTimer()
       this.stopUpload()
       this.call?.discard()
       this.status = status
@@ -206,22 +230,44 @@ export class UpstreamExchange<S extends CallServer>
       }
       return
     }
-    this.isHeadDone = true
     this.status = status
+    if (bodyLength < 0 && bodyBytesMax >= 0 && bodyBytesMax <= HELD_BYTES_MAX) {
+      this.#hold([...headers], isFailure)
+      return
+    }
     this.length = bodyLength
+    this.#answer(headers, isFailure, bodyLength === 0 ? null : this)
+    // A flow that goes on later takes the body later.
+    if (bodyLength !== 0 && this.sink === null) this.call?.pause()
+  }
+
+  /** The attempt is not over before the body is here; its time-out goes on. */
+  #hold(headers: readonly string[], isFailure: boolean): void {
+    const collector: Collector = {
+      collected: (bytes) => {
+        this.#answer(headers, isFailure, bytes.byteLength === 0 ? null : new WholeBody(bytes))
+      },
+      tooLarge: () => this.#giveUp(500, INTERNAL_ERROR),
+      failed: () => this.#failed(500, INTERNAL_ERROR),
+    }
+    this.sink = collect(NO_SOURCE, this.#rules.bodyBytesMax, collector)
+  }
+
+  #answer(headers: readonly string[], isFailure: boolean, body: BodySource | null): void {
+    const { ex } = this
     const { response } = ex
+    this.#stopTimer()
+    this.isHeadDone = true
     // What filters before have answered is replaced, but for its fields.
     if (response.isPresent && (response.body !== null || response.source !== null)) {
       response.body = null
     }
     merge(response.headers, headers)
-    response.status = status
-    if (bodyLength !== 0) response.source = this
+    response.status = this.status
+    if (body !== null) response.source = body
     this.#settleBreaker(isFailure)
     this.#rules.answered(ex, headers, this.#server as S)
     ex.resume(this.ticket, isFailure ? FAILURE_CODE : OK)
-    // A flow that goes on later takes the body later.
-    if (bodyLength !== 0 && this.sink === null) this.call?.pause()
   }
 
   /** True when the answer has been dealt with: the request goes elsewhere, or nowhere. */
@@ -257,20 +303,24 @@ export class UpstreamExchange<S extends CallServer>
   }
 
   override onBody(chunk: Uint8Array): void {
-    this.bytesIn += chunk.byteLength
     const { bodyBytesMax } = this.#rules
-    if (bodyBytesMax >= 0 && this.bytesIn > bodyBytesMax) {
+    if (this.isHeadDone && bodyBytesMax >= 0 && this.bytesIn + chunk.byteLength > bodyBytesMax) {
       this.call?.cancel()
       this.stopUpload()
       this.breakOff('the response body is larger than serverMaxBodySize')
-    } else this.sink?.data(chunk)
+    } else super.onBody(chunk)
   }
 
   onError(_kind: UpstreamErrorKind, message: string): void {
     this.#stopTimer()
     this.stopUpload()
+    const { sink } = this
     if (this.isHeadDone) this.breakOff(message)
-    else this.#failed(503, SERVER_ERROR)
+    else if (sink === null) this.#failed(503, SERVER_ERROR)
+    else {
+      this.sink = null
+      sink.fail(message) // it was held
+    }
   }
 
   protected override withdraw(): void {
@@ -285,6 +335,15 @@ export class UpstreamExchange<S extends CallServer>
 function urlOf({ server }: CallServer, target: string): URL {
   const { scheme } = server.origin
   return new URL(target, `${scheme}://${server.hostField}`)
+}
+
+/** The connection gives what is held straight to who holds it. */
+const NO_SOURCE: BodySource = {
+  length: -1,
+  open: () => {},
+  pause: () => {},
+  resume: () => {},
+  cancel: () => {},
 }
 
 const expire = (call: unknown): void => (call as UpstreamExchange<CallServer>).expired()

@@ -118,17 +118,17 @@ class Aggregation implements Parent, Cancellable {
       })
     }
     this.#isBusy = false
-    if (this.#open === 0) this.#finish()
+    if (this.#open === 0) this.finish()
   }
 
   childEnded(): void {
     this.#open -= 1
-    if (this.#open === 0 && !this.#isBusy) this.#finish()
+    if (this.#open === 0 && !this.#isBusy) this.#ex.enter(finish, this)
   }
 
   /** Time is up: what is not here by now is missing. */
   expired(): void {
-    this.#finish()
+    this.#ex.enter(finish, this)
   }
 
   /** The exchange ended. */
@@ -142,7 +142,8 @@ class Aggregation implements Parent, Cancellable {
     for (const child of this.#children) child?.giveUp()
   }
 
-  #finish(): void {
+  /** From outside only through the exchange's guard. */
+  finish(): void {
     this.#end()
     const ex = this.#ex
     if (!ex.isLive(this.#ticket)) return
@@ -171,6 +172,7 @@ class Aggregation implements Parent, Cancellable {
   }
 }
 
+const finish = (_ex: Exchange, aggregation: Aggregation): void => aggregation.finish()
 const expire = (aggregation: unknown): void => (aggregation as Aggregation).expired()
 
 export const create = (spec: Spec, context: FilterContext): Filter =>

@@ -335,6 +335,16 @@ it.each<[() => object | number, string]>([
     () => ({ authorization_endpoint: 'x', token_endpoint: 'y' }),
     "discovery: the provider's answer cannot be read",
   ],
+  ...['javascript:alert(1)', 'mailto:a'].flatMap((odd): [() => object, string][] => [
+    [
+      () => ({ authorization_endpoint: odd, token_endpoint: 'http://a' }),
+      "discovery: the provider's answer cannot be read",
+    ],
+    [
+      () => ({ authorization_endpoint: 'http://a', token_endpoint: odd }),
+      "discovery: the provider's answer cannot be read",
+    ],
+  ]),
 ])(
   'a provider that cannot be discovered is a 500, and not asked at once again',
   (discovery, message) =>
@@ -421,3 +431,14 @@ it.each([
 ])('refuses %j', (fields, problem) => {
   expect(problemsOf('OIDCAdaptor', fields, 'v2')).toContain(problem)
 })
+
+it.each(['mailto:keys', 'javascript:alert(1)', 'data:,{}', 'file:///etc/passwd', 'urn:a'])(
+  'a provider that names %s as a place is not believed',
+  (place) =>
+    withProvider(async (harness, provider) => {
+      const { discovery } = provider.script
+      provider.script.discovery = () => ({ ...(discovery() as object), jwks_uri: place })
+      const client = await comeBack(harness, provider, (nonce) => signed(good(provider, nonce)))
+      expect([client.status, client.text]).toEqual([401, 'the provider names no keys'])
+    }),
+)

@@ -51,11 +51,12 @@ class OidcAdaptor implements Filter {
     if (known !== null) return this.#redirect(ex, known)
     return this.#wait(ex, (visit) =>
       this.#provider.endpoints(Date.now(), (endpoints, failure) => {
-        if (!ex.isLive(visit.ticket)) return
-        this.#go(
-          visit,
-          endpoints === null ? refuse(ex, 500, failure) : this.#redirect(ex, endpoints),
-        )
+        guarded(visit, () => {
+          this.#go(
+            visit,
+            endpoints === null ? refuse(ex, 500, failure) : this.#redirect(ex, endpoints),
+          )
+        })
       }),
     )
   }
@@ -113,9 +114,10 @@ class OidcAdaptor implements Filter {
     const state = query.get('state') as string
     return this.#wait(ex, (visit) =>
       this.#provider.endpoints(Date.now(), (endpoints, failure) => {
-        if (!ex.isLive(visit.ticket)) return
-        if (endpoints === null) this.#go(visit, refuse(ex, 500, failure))
-        else this.#askForTokens(visit, endpoints, login, code, state)
+        guarded(visit, () => {
+          if (endpoints === null) this.#go(visit, refuse(ex, 500, failure))
+          else this.#askForTokens(visit, endpoints, login, code, state)
+        })
       }),
     )
   }
@@ -141,11 +143,13 @@ class OidcAdaptor implements Filter {
     headers.push('accept', 'application/json', 'authorization', `Basic ${basic}`)
     const request = { method: 'POST', body: Buffer.from(form.toString()), headers }
     visit.fetch = this.#provider.ask(endpoints.token, request, (outcome) => {
-      const tokens = tokensIn(outcome)
-      if (tokens === null) {
-        this.#go(visit, refuse(visit.ex, 500, `no token: ${reason(outcome)}`))
-      } else if (tokens.id === '') this.#askForUser(visit, endpoints, login, tokens)
-      else this.#checkIdToken(visit, endpoints, login, tokens)
+      guarded(visit, () => {
+        const tokens = tokensIn(outcome)
+        if (tokens === null) {
+          this.#go(visit, refuse(visit.ex, 500, `no token: ${reason(outcome)}`))
+        } else if (tokens.id === '') this.#askForUser(visit, endpoints, login, tokens)
+        else this.#checkIdToken(visit, endpoints, login, tokens)
+      })
     })
   }
 
@@ -154,13 +158,15 @@ class OidcAdaptor implements Filter {
     const { alg, kid } = tokenHeader(tokens.id) ?? { alg: '', kid: undefined }
     const expected = { ...this.#spec, issuer: endpoints.issuer, nonce: login.nonce }
     const judge = (keys: Parameters<typeof idTokenClaims>[2], failure: string): void => {
-      if (!ex.isLive(visit.ticket)) return
-      const claims = idTokenClaims(tokens.id, alg, keys, expected, Date.now())
-      const why = failure === '' ? 'the id token is not valid' : failure
-      this.#go(
-        visit,
-        claims === null ? refuse(ex, 401, why) : succeed(ex, tokens, login, JSON.stringify(claims)),
-      )
+      guarded(visit, () => {
+        const claims = idTokenClaims(tokens.id, alg, keys, expected, Date.now())
+        const why = failure === '' ? 'the id token is not valid' : failure
+        const code =
+          claims === null
+            ? refuse(ex, 401, why)
+            : succeed(ex, tokens, login, JSON.stringify(claims))
+        this.#go(visit, code)
+      })
     }
     if (isSymmetric(alg)) judge(null, '')
     else this.#provider.keys(endpoints, kid, Date.now(), judge)
@@ -175,13 +181,14 @@ class OidcAdaptor implements Filter {
     const headers = ['accept', 'application/json', 'authorization', `Bearer ${tokens.access}`]
     const request = { method: 'GET', body: null, headers }
     visit.fetch = this.#provider.ask(endpoints.userinfo, request, (outcome) => {
-      const info = outcome.status === 200 ? parseJsonObject(outcome.body) : null
-      this.#go(
-        visit,
-        info === null
-          ? refuse(ex, 500, `no user information: ${reason(outcome)}`)
-          : succeed(ex, tokens, login, JSON.stringify(info)),
-      )
+      guarded(visit, () => {
+        const info = outcome.status === 200 ? parseJsonObject(outcome.body) : null
+        const code =
+          info === null
+            ? refuse(ex, 500, `no user information: ${reason(outcome)}`)
+            : succeed(ex, tokens, login, JSON.stringify(info))
+        this.#go(visit, code)
+      })
     })
   }
 
@@ -196,6 +203,11 @@ class OidcAdaptor implements Filter {
     this.#visits.delete(visit.ex)
     visit.ex.resume(visit.ticket, code)
   }
+}
+
+/** What the provider's answers lead to: a throw costs the visit, if it is still there. */
+function guarded({ ex, ticket }: Visit, then: () => void): void {
+  if (ex.isLive(ticket)) ex.enter(then, null)
 }
 
 /** Scheme and host as the client knows them. */

@@ -207,13 +207,18 @@ function failureOf(what: string, outcome: FetchOutcome, value: unknown): string 
   return `${what}: the provider's answer cannot be read`
 }
 
+/** Users are sent to these, and questions: whoever wrote the document is not to choose how. */
+function isWebUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+}
+
 function endpointsIn(json: Uint8Array): Endpoints | null {
   const document = parseJsonObject(json) ?? {}
   const text = (name: string): string => {
     const value = document[name]
     return typeof value === 'string' ? value : ''
   }
-  const endpoint = (name: string): string => (URL.canParse(text(name)) ? text(name) : '')
+  const endpoint = (name: string): string => (isWebUrl(text(name)) ? text(name) : '')
   const authorization = endpoint('authorization_endpoint')
   const token = endpoint('token_endpoint')
   if (authorization === '' || token === '') return null

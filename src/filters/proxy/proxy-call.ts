@@ -26,14 +26,26 @@ export class ProxyCall extends RelayedCall<Pool> implements UpstreamHandler {
     this.length = bodyLength
     const { ex } = this
     if (!ex.isLive(this.ticket)) return
-    const { response } = ex
+    let code: number
+    try {
+      code = this.#taken(status, headers, bodyLength)
+    } catch (thrown) {
+      this.threw(thrown)
+      return
+    }
+    ex.resume(this.ticket, code)
+    // A flow that goes on later takes the body later.
+    if (bodyLength !== 0 && this.sink === null) this.call?.pause()
+  }
+
+  /** Gives the result of the Proxy. */
+  #taken(status: number, headers: readonly string[], bodyLength: number): number {
+    const { response } = this.ex
     response.headers.addAll(headers)
     response.status = status
     if (bodyLength !== 0) response.source = this
     const { afterHead } = this.pool
-    ex.resume(this.ticket, afterHead === null ? OK : afterHead.answered(ex, headers))
-    // A flow that goes on later takes the body later.
-    if (bodyLength !== 0 && this.sink === null) this.call?.pause()
+    return afterHead === null ? OK : afterHead.answered(this.ex, headers)
   }
 
   onError(kind: UpstreamErrorKind, message: string): void {

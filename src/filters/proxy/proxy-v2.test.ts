@@ -7,9 +7,20 @@ import { expect, it } from 'vitest'
 import { FakeBody, type FakeClient } from '../../http/fake-client.fixture.js'
 import { objectKinds } from '../../kinds/registry.js'
 import { decodeDocument, formatProblems } from '../../spec/document.js'
-import { TEST_CERT, TEST_KEY, turns, until } from '../../upstream/scripted-server.fixture.js'
+import {
+  type Peer,
+  TEST_CERT,
+  TEST_KEY,
+  turns,
+  until,
+} from '../../upstream/scripted-server.fixture.js'
 import { type Harness, problemsOf, withPipeline } from '../harness.fixture.js'
+import { HELD_BYTES_MAX } from '../upstream-call.js'
 import { proxyV2Over, type Serve, withScripted, withServers } from './backends.fixture.js'
+
+function boom(): never {
+  throw new Error('boom')
+}
 
 const told = (client: FakeClient): unknown[] => [client.status, client.text, client.ending]
 
@@ -177,23 +188,149 @@ it('answers 503 when nobody listens', () =>
     expect(told(client)).toEqual([503, '', 'complete'])
   }))
 
-it.each<[name: string, head: string, status: number, ending: string]>([
-  ['announced', 'content-length: 5\r\n\r\n12345', 500, 'complete'],
-  ['not announced', 'transfer-encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n', 200, 'broken'],
-  ['as large as allowed', 'content-length: 4\r\n\r\n1234', 200, 'complete'],
-])('bounds a response body that is %s', (_name, head, status, ending) =>
+const chunks = (...texts: string[]): string =>
+  texts.map((text) => `${text.length.toString(16)}\r\n${text}\r\n`).join('')
+const CHUNKED = 'transfer-encoding: chunked\r\n\r\n'
+
+it.each<[name: string, head: string, told: unknown[]]>([
+  ['announced', 'content-length: 5\r\n\r\n12345', [500, '', 'complete']],
+  ['as large as allowed', 'content-length: 4\r\n\r\n1234', [200, '1234', 'complete']],
+  ['not announced', `${CHUNKED}${chunks('12345')}0\r\n\r\n`, [500, '', 'complete']],
+  ['too large in the end', `${CHUNKED}${chunks('123', '4', '5')}`, [500, '', 'complete']],
+  [
+    'not announced, as large as allowed',
+    `${CHUNKED}${chunks('12', '34')}0\r\n\r\n`,
+    [200, '1234', 'complete'],
+  ],
+  ['not announced, and empty', `${CHUNKED}0\r\n\r\n`, [200, '', 'complete']],
+])('bounds a response body that is %s', (_name, head, want) =>
   scripted(
     async (harness, backend) => {
       const client = harness.start()
       const peer = await backend.peer(0)
       await peer.head()
-      peer.send(`HTTP/1.1 200 OK\r\n${head}`)
+      peer.send(`HTTP/1.1 200 OK\r\nx-a: 1\r\n${head}`)
       await until('the end', () => client.ending !== 'open')
-      expect([client.status, client.ending]).toEqual([status, ending])
+      expect(told(client)).toEqual(want)
+      expect(client.header('x-a')).toBe(want[0] === 200 ? '1' : null)
+      expect(harness.statuses('proxy/mainPool')).toEqual([want[0]])
     },
     { proxy: 'serverMaxBodySize: 4' },
   ),
 )
+
+it('above a bound that is there to let bodies through, they stream and are cut off', () =>
+  scripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      peer.send(`HTTP/1.1 200 OK\r\n${CHUNKED}${chunks('12')}`)
+      await until('the beginning', () => client.text === '12')
+      peer.send(chunks('x'.repeat(HELD_BYTES_MAX)))
+      await until('the end', () => client.ending !== 'open')
+      expect([client.status, client.ending]).toEqual([200, 'broken'])
+    },
+    { proxy: `serverMaxBodySize: ${HELD_BYTES_MAX + 1}` },
+  ))
+
+it.each<[name: string, ends: (peer: Peer, harness: Harness) => void, told: unknown[]]>([
+  ['breaks off', (peer) => peer.socket.destroy(), [500, '', 'complete']],
+  ['breaks its rules', (peer) => peer.send('x\r\n'), [500, '', 'complete']],
+  ['takes too long', (_peer, harness) => harness.pass(2_000), [408, '', 'complete']],
+])('while it is held, the body %s', (_name, ends, want) =>
+  scripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      peer.send(`HTTP/1.1 200 OK\r\n${CHUNKED}${chunks('12')}`)
+      await until('the head', () => harness.upstream.stats.busy === 1)
+      await turns(5)
+      ends(peer, harness)
+      await until('the end', () => client.ending !== 'open')
+      expect(told(client)).toEqual(want)
+      expect(harness.statuses('proxy/mainPool')).toEqual([want[0]])
+    },
+    { proxy: 'serverMaxBodySize: 4', pool: 'timeout: 1s' },
+  ),
+)
+
+it('a client that goes while the body is held leaves nothing behind', () =>
+  scripted(
+    async (harness, backend) => {
+      const client = harness.start()
+      const peer = await backend.peer(0)
+      await peer.head()
+      peer.send(`HTTP/1.1 200 OK\r\n${CHUNKED}${chunks('12')}`)
+      await turns(5)
+      client.abort()
+      await peer.gone()
+      expect(harness.statuses('proxy/mainPool')).toEqual([499])
+    },
+    { proxy: 'serverMaxBodySize: 4', pool: 'timeout: 1s' },
+  ))
+
+it('a body that is too large is tried again, and one that was held is cached whole', () => {
+  let asked = 0
+  return served(
+    1,
+    (_request, response) => {
+      asked += 1
+      response.write('12')
+      setImmediate(() => response.end(asked === 1 ? '345' : '34'))
+    },
+    {
+      proxy: 'serverMaxBodySize: 4',
+      pool: 'retryPolicy: again\nmemoryCache: {expiration: 1m, maxEntryBytes: 100, codes: [200], methods: [GET]}',
+      pipeline: retrying().pipeline,
+    },
+    async (harness) => {
+      const { client } = await askOverTime(harness)
+      expect(told(client)).toEqual([200, '1234', 'complete'])
+      expect(told(await harness.ask())).toEqual([200, '1234', 'complete'])
+      expect(asked).toBe(2)
+    },
+  )
+})
+
+it.each<[name: string, breakIt: (client: FakeClient) => void, told: unknown[]]>([
+  [
+    'the head',
+    ({ ex }) => Object.assign(ex.response.headers, { addAll: boom }),
+    [500, '', 'complete'],
+  ],
+  ['the body', (client) => Object.assign(client, { data: boom }), [200, '', 'cut']],
+  ['the end', (client) => Object.assign(client, { end: boom }), [200, 'ab', 'cut']],
+])('who takes %s and throws costs the request, not the worker', (_name, breakIt, want) =>
+  scripted(async (harness, backend) => {
+    const client = harness.start({}, breakIt)
+    const peer = await backend.peer(0)
+    await peer.head()
+    peer.send('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n')
+    await turns(5)
+    peer.send('ab')
+    await until('the end', () => client.ending !== 'open')
+    expect(told(client)).toEqual(want)
+    const [record] = harness.log.records.splice(0)
+    expect(record).toMatchObject({ message: 'filter failed', fields: { filter: 'proxy' } })
+  }),
+)
+
+it('what throws at the next attempt costs the request, not the worker', () =>
+  served(
+    1,
+    (_request, response) => response.writeHead(500).end(),
+    retrying(),
+    async (harness) => {
+      const client = harness.start()
+      await until('the first attempt', () => harness.statuses('proxy/mainPool').length === 1)
+      Object.assign(harness.upstream, { send: boom })
+      harness.pass(1_000)
+      expect(told(client)).toEqual([500, '', 'complete'])
+      expect(harness.log.records.splice(0)).toMatchObject([{ fields: { filter: 'proxy' } }])
+    },
+  ))
 
 it('lets any body through where the pool says so', () =>
   scripted(

@@ -858,3 +858,45 @@ it('a service beside servers is taken with a warning: the servers are used', () 
     'line 7, column 18: filters/0/mainPool/serviceName: services are not looked up by this release: the servers that are listed are used',
   )
 })
+
+// -- what is broken here -------------------------------------------------------------------------
+
+function boom(): never {
+  throw new Error('boom')
+}
+
+it.each<[name: string, breakIt: (client: FakeClient) => void, told: unknown[]]>([
+  [
+    'the head',
+    ({ ex }) => Object.assign(ex.response.headers, { addAll: boom }),
+    [500, '', 'complete'],
+  ],
+  ['the body', (client) => Object.assign(client, { data: boom }), [200, '', 'cut']],
+  ['the end', (client) => Object.assign(client, { end: boom }), [200, 'ab', 'cut']],
+])('who takes %s and throws costs the request, not the worker', (_name, breakIt, want) =>
+  withScripted(async (harness, backend) => {
+    const client = harness.start({}, breakIt)
+    const peer = await backend.peer(0)
+    await peer.head()
+    peer.send('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n')
+    await turns(5)
+    peer.send('ab')
+    await until('the end', () => client.ending !== 'open')
+    expect(told(client)).toEqual(want)
+    const [record] = harness.log.records.splice(0)
+    expect(record).toMatchObject({ message: 'filter failed', fields: { filter: 'proxy' } })
+  }),
+)
+
+it('who is told of a body that breaks off and throws costs the request alone', () =>
+  withScripted(async (harness, backend) => {
+    const client = harness.start({}, (made) => Object.assign(made, { fail: boom }))
+    const peer = await backend.peer(0)
+    await peer.head()
+    peer.send('HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\na')
+    await until('the beginning', () => client.text === 'a')
+    peer.socket.destroy()
+    await until('the end', () => client.ending !== 'open')
+    expect(told(client)).toEqual([200, 'a', 'cut'])
+    expect(harness.log.records.splice(0)).toMatchObject([{ fields: { filter: 'proxy' } }])
+  }))

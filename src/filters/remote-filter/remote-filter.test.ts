@@ -261,3 +261,24 @@ it.each<[fields: string, problem: string]>([
 ])('a spec is refused: %s', (fields, problem) => {
   expect(problemsOf('RemoteFilter', fields)).toContain(problem)
 })
+
+it('what throws when the answer is applied costs the request, not the worker', () =>
+  withService(
+    ({ request }) => {
+      request['method'] = 'PUT'
+    },
+    (port) => FLOW + calling(port),
+    async (harness) => {
+      const client = harness.start({}, ({ ex }) => {
+        Object.defineProperty(ex.request, 'method', {
+          get: () => 'GET',
+          set: () => {
+            throw new Error('boom')
+          },
+        })
+      })
+      await until('the end', () => client.ending !== 'open')
+      expect(client.status).toBe(500)
+      expect(harness.log.records.splice(0)).toMatchObject([{ fields: { filter: 'remote' } }])
+    },
+  ))

@@ -28,7 +28,7 @@ export class RemoteFilter implements Filter {
     ex.response.ensure()
     const waiting = new Waiting(ex, this.#isV2)
     waiting.fetch = this.#service.ask('POST', HEADERS, entityOf(ex), (outcome) => {
-      waiting.answered(outcome)
+      ex.enter(() => waiting.answered(outcome), null)
     })
     return SUSPENDED
   }

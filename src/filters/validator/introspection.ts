@@ -54,7 +54,7 @@ export class Introspector implements TokenJudge {
     const form = Buffer.from(`${new URLSearchParams({ token })}${this.#formEnd}`, 'latin1')
     const asking = new Introspection(this, ex, token)
     asking.fetch = this.#service.ask('POST', this.#headers, form, (outcome) => {
-      asking.answered(outcome)
+      ex.enter(() => asking.answered(outcome), null)
     })
     return SUSPENDED
   }
