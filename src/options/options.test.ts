@@ -289,6 +289,11 @@ it.each<[name: string, given: Given, want: (string | RegExp)[]]>([
     [/names of members, each once/],
   ],
   [
+    'a member twice, in a flag',
+    { argv: ['--name=a', '--initial-cluster=a=http://127.0.0.1:1,a=http://127.0.0.1:2'] },
+    [/^--initial-cluster: expected names of members, each once/],
+  ],
+  [
     'more members than may vote',
     {
       argv: [

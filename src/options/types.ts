@@ -164,7 +164,11 @@ export const textMap: OptionType<TextMap> = {
 /** Members by name with their peer URLs; in the file a map, or a list of maps of one entry. */
 export const memberMap: OptionType<TextMap> = {
   placeholder: 'NAME=URL,...',
-  fromText: (texts) => members(textMap.fromText(texts)),
+  fromText: (texts) => {
+    const names = texts.flatMap(splitList).map((pair) => pair.split('=', 1)[0])
+    if (new Set(names).size < names.length) return no(MEMBERS)
+    return members(textMap.fromText(texts))
+  },
   fromYaml: (value) => {
     if (!Array.isArray(value)) return members(mapFromYaml(value, MEMBERS))
     const maps = value.map((each) => mapFromYaml(each, MEMBERS))
