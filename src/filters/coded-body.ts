@@ -10,6 +10,7 @@ import {
   gzipSync,
 } from 'node:zlib'
 import { type BodySink, type BodySource, type Collector, collect } from '../http/body.js'
+import type { Exchange } from '../http/exchange.js'
 import type { Headers } from '../http/headers.js'
 
 export type Coding = 'br' | 'gzip'
@@ -107,6 +108,7 @@ export class CodedBody implements BodySource, BodySink {
   readonly length = -1
   readonly #source: BodySource
   readonly #coder: Coder
+  readonly #ex: Exchange
   /** A body of unknown length may come in bits that somebody waits for: none is held back. */
   readonly #isLive: boolean
   /** Of what comes out. */
@@ -118,18 +120,36 @@ export class CodedBody implements BodySource, BodySink {
   #isSourcePaused = false
   #hasUnflushed = false
 
-  static compressed(source: BodySource, coding: Coding, released: () => void): CodedBody {
-    return new CodedBody(source, CODERS[coding], Number.POSITIVE_INFINITY, released)
+  /** `ex`: whose body it is, and who pays for it when its consumer fails; here and below. */
+  static compressed(
+    source: BodySource,
+    coding: Coding,
+    ex: Exchange,
+    released: () => void,
+  ): CodedBody {
+    return new CodedBody(source, CODERS[coding], Number.POSITIVE_INFINITY, ex, released)
   }
 
   /** Of a body in gzip; what comes of it breaks off when it is more than `bytesMax`. */
-  static unpacked(source: BodySource, bytesMax: number, released: () => void): CodedBody {
-    return new CodedBody(source, GUNZIP, bytesMax, released)
+  static unpacked(
+    source: BodySource,
+    bytesMax: number,
+    ex: Exchange,
+    released: () => void,
+  ): CodedBody {
+    return new CodedBody(source, GUNZIP, bytesMax, ex, released)
   }
 
-  private constructor(source: BodySource, coder: Coder, bytesMax: number, released: () => void) {
+  private constructor(
+    source: BodySource,
+    coder: Coder,
+    bytesMax: number,
+    ex: Exchange,
+    released: () => void,
+  ) {
     this.#source = source
     this.#coder = coder
+    this.#ex = ex
     this.#isLive = source.length < 0
     this.#bytesLeft = bytesMax
     this.#released = released
@@ -141,10 +161,14 @@ export class CodedBody implements BodySource, BodySink {
     this.#sink = sink
     const stream = this.#coder.open()
     this.#stream = stream
-    stream.on('data', (chunk: Buffer) => this.#coded(chunk))
-    stream.on('drain', () => this.#drained())
-    stream.on('end', () => this.#ended())
-    stream.on('error', (error) => this.#broken(error.message))
+    const enter = (then: () => void): void => {
+      // Without a sink the exchange may serve somebody else by now.
+      if (this.#sink !== null) this.#ex.enter(then, null)
+    }
+    stream.on('data', (chunk: Buffer) => enter(() => this.#coded(chunk)))
+    stream.on('drain', () => enter(() => this.#drained()))
+    stream.on('end', () => enter(() => this.#ended()))
+    stream.on('error', (error) => enter(() => this.#broken(error.message)))
     stream.on('close', () => this.#release())
     this.#source.open(this)
   }

@@ -34,7 +34,7 @@ export class UnaskedCoding {
     if (source === null) return
     this.#streams += 1
     const most = bytesMax < 0 ? Number.POSITIVE_INFINITY : bytesMax
-    response.source = CodedBody.unpacked(source, most, this.#released)
+    response.source = CodedBody.unpacked(source, most, ex, this.#released)
     headers.delete('content-encoding')
     haveOtherBytes(headers)
   }
@@ -43,5 +43,7 @@ export class UnaskedCoding {
 /** Whether there is anything for {@link UnaskedCoding.apply} to look at. */
 export function isGzipped({ source, body, headers }: HttpResponse): boolean {
   if (source === null && body === null) return false
-  return headers.get('content-encoding')?.toLowerCase() === 'gzip'
+  if (headers.get('content-encoding')?.toLowerCase() !== 'gzip') return false
+  // A second field says that it was coded twice (RFC 9110 §8.4).
+  return headers.values('content-encoding').length === 1
 }

@@ -49,12 +49,13 @@ export class Compression {
     const { body } = response
     if (body !== null && body.byteLength <= SYNC_BYTES_MAX) {
       response.body = compressNow(coding, body)
-    } else if (!this.#streamed(response, coding)) return
+    } else if (!this.#streamed(ex, coding)) return
     describe(response.headers, coding)
   }
 
   /** False when there is no room for one more stream. */
-  #streamed(response: HttpResponse, coding: Coding): boolean {
+  #streamed(ex: Exchange, coding: Coding): boolean {
+    const { response } = ex
     const source = response.body === null ? response.source : new WholeBody(response.body)
     if (source === null) return false
     const isSmall = source.length >= 0 && source.length <= SYNC_BYTES_MAX
@@ -63,7 +64,7 @@ export class Compression {
     if (isSmall) response.source = new SmallCompressedBody(source, coding)
     else {
       this.#streams += 1
-      response.source = CodedBody.compressed(source, coding, this.#released)
+      response.source = CodedBody.compressed(source, coding, ex, this.#released)
     }
     return true
   }

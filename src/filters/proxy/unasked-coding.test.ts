@@ -187,6 +187,7 @@ function packed(fields: readonly (readonly [string, string])[] = []): FakeClient
 
 it.each<[name: string, field: readonly [string, string]]>([
   ['no-transform', ['cache-control', 'max-age=1, no-transform']],
+  ['a second coding', ['content-encoding', 'gzip']],
 ])('leaves alone what is under %s', (_name, field) => {
   const client = packed([field])
   new UnaskedCoding().apply(client.ex, -1)
@@ -221,3 +222,20 @@ it('hands on as it is what there is no room for', () => {
   for (const { ex } of clients) ex.response.discard()
   expect(coding.streams).toBe(0)
 })
+
+it.each(['data', 'end'])(
+  'who takes what comes out, and throws at its %s, costs the request alone',
+  (step) =>
+    withServers(1, packing, proxyOver, async (harness) => {
+      const client = harness.start({}, (made) => {
+        Object.assign(made, {
+          [step]: () => {
+            throw new Error('boom')
+          },
+        })
+      })
+      await until('the end', () => client.ending !== 'open')
+      expect([client.status, client.ending]).toEqual([200, 'cut'])
+      expect(harness.log.records.splice(0)).toMatchObject([{ fields: { filter: 'proxy' } }])
+    }),
+)
