@@ -155,6 +155,8 @@ export class Exchange {
   startedMs = 0
   /** The route taken, as configured; for the statistics. */
   pattern = ''
+  /** The beginning of paths that the route is for, as configured; '' when it has none. Only of v2. */
+  pathPrefix = ''
   /** Where the server counts it, the server's own; 0: as one without a route. */
   place = 0
   /** Bytes of body received and sent; for the statistics. */
@@ -190,6 +192,7 @@ export class Exchange {
     this.holder = null
     this.startedMs = 0
     this.pattern = ''
+    this.pathPrefix = ''
     this.place = 0
     this.bodyBytesIn = 0
     this.bodyBytesOut = 0

@@ -21,6 +21,8 @@ export interface Rehearsal {
   readonly steps: readonly RehearsedStep[]
   /** Some filter has answered; else the engine did, for want of an answer. */
   readonly isAnswered: boolean
+  /** The answer of the default namespace is that of a back end, as far as no filter changed its status. */
+  readonly isForwarded: boolean
 }
 
 const NOTHING = Object.freeze({})
@@ -32,7 +34,7 @@ const NOTHING = Object.freeze({})
  * have it, had a back end answered with nothing.
  */
 export function rehearse(pipeline: Pipeline, ex: Exchange): Rehearsal {
-  const noted: Noted = { steps: [], isAnswered: false }
+  const noted: Noted = { steps: [], isAnswered: false, isForwarded: false }
   ex.responder ??= new NoResponder('')
   pipeline
     .rehearsal((node) => ({ ...node, filter: new StandIn(node, noted), wrapping: null }))
@@ -44,6 +46,7 @@ export function rehearse(pipeline: Pipeline, ex: Exchange): Rehearsal {
 interface Noted {
   readonly steps: RehearsedStep[]
   isAnswered: boolean
+  isForwarded: boolean
 }
 
 class StandIn implements Filter {
@@ -57,9 +60,12 @@ class StandIn implements Filter {
 
   handle(ex: Exchange): number {
     const { name, kind, namespace } = this.#node
+    const before = statusOf(ex)
     const forecast = this.#forecast(ex)
     const code = forecast?.code ?? OK
     this.#noted.isAnswered = ex.responseIn(DEFAULT) !== null
+    if (isSent(forecast)) this.#noted.isForwarded ||= namespace === DEFAULT
+    else if (statusOf(ex) !== before) this.#noted.isForwarded = false
     this.#noted.steps.push({
       filter: name,
       kind: kind.kind,
@@ -85,6 +91,16 @@ class StandIn implements Filter {
     return null
   }
 }
+
+/** Of the answer that the client would get; 0 for none. */
+const statusOf = (ex: Exchange): number => ex.responseIn(DEFAULT)?.status ?? 0
+
+/** It would go to a back end, and all goes well there. */
+const isSent = (forecast: Forecast | null): boolean =>
+  forecast !== null &&
+  forecast.code === OK &&
+  'pool' in forecast.detail &&
+  forecast.detail['cached'] !== true
 
 /** Of an exchange that nobody waits for. */
 export class NoResponder implements Responder {

@@ -47,6 +47,8 @@ export class RouteV2<T> {
   readonly target: T
   /** The path condition as written, for statistics; '' where there is none. */
   readonly pattern: string
+  /** '' where there is none. */
+  readonly pathPrefix: string
   /** As that of a `Route`. */
   place = -1
   readonly #rewrite: RewriteV2 | null
@@ -62,6 +64,7 @@ export class RouteV2<T> {
   ) {
     this.target = target
     this.pattern = spec.path || spec.pathPrefix || spec.pathRegexp || ''
+    this.pathPrefix = spec.pathPrefix ?? ''
     this.names = names
     const text = spec.rewriteTarget ?? ''
     this.#rewrite = text === '' ? null : { target: text, spec, regexp, targetParts }

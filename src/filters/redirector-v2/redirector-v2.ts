@@ -41,7 +41,7 @@ class RedirectorV2 implements Filter {
     if (path === undefined) return current
     if (path.type === 'ReplaceFullPath') return encodePath(path.replaceFullPath ?? '')
     // What the route of the server says: a prefix, where it has one.
-    const prefix = ex.pattern
+    const prefix = ex.pathPrefix
     const decoded = ex.request.path
     if (prefix === '' || !decoded.startsWith(prefix)) return current
     return encodePath((path.replacePrefixMatch ?? '') + decoded.slice(prefix.length))

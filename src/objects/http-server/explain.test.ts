@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Filter, FilterKind } from '../../filters/contract.js'
 import { type Exchange, OK } from '../../http/exchange.js'
-import { DEFAULT } from '../../http/namespaces.js'
+import { DEFAULT, namespaceIndex } from '../../http/namespaces.js'
 import { END, type Node, Pipeline, STOP } from '../../pipeline/pipeline.js'
 import type { ExplainedRequest } from '../../protocol/worker.js'
 import { object } from '../../spec/schema.js'
@@ -22,6 +22,10 @@ const REQUEST: ExplainedRequest = {
 }
 
 function flow(filter: Filter, isPure: boolean, startsEmpty = true): Pipeline {
+  return new Pipeline('p', [node(filter, isPure)], new MemoryLogger(), { startsEmpty })
+}
+
+function node(filter: Filter, isPure: boolean, namespace = DEFAULT): Node {
   const kind: FilterKind = {
     kind: 'Demo',
     summary: '',
@@ -31,12 +35,12 @@ function flow(filter: Filter, isPure: boolean, startsEmpty = true): Pipeline {
     spec: object({}),
     load: () => Promise.reject(new Error('it has no engine')),
   }
-  const node: Node = {
+  return {
     name: 'f',
     kind,
     filter,
     wrapping: null,
-    namespace: DEFAULT,
+    namespace,
     jump: [END, STOP],
     requestBodyBytes: 0,
     needsRequestBody: null,
@@ -44,7 +48,6 @@ function flow(filter: Filter, isPure: boolean, startsEmpty = true): Pipeline {
     before: null,
     after: null,
   }
-  return new Pipeline('p', [node], new MemoryLogger(), { startsEmpty })
 }
 
 const ROUTE = {}
@@ -122,4 +125,37 @@ it.each<[name: string, pipeline: Pipeline, status: number, target: string]>([
   const explained = explanationOf(exchangeOf(REQUEST), found(ROUTE), lead)
   expect(explained).toMatchObject({ refusal: 0, pipeline: 'p', status, target, method: 'POST' })
   expect(explained.steps).toHaveLength(1)
+})
+
+it.each<[name: string, nodes: Node[], status: number]>([
+  [
+    'a filter changes what a back end said',
+    [node(sends({}), false), node(respond(404), true)],
+    404,
+  ],
+  ['a back end comes after', [node(respond(404), true), node(sends({}), false)], 0],
+  [
+    'a filter adds to what a back end said',
+    [
+      node(sends({}), false),
+      node(
+        handle((ex) => ex.response.headers.set('x', 'y')),
+        true,
+      ),
+    ],
+    0,
+  ],
+  [
+    'a back end is asked for another namespace',
+    [node(sends({}), false, namespaceIndex('one')), node(respond(201), true)],
+    201,
+  ],
+])('the status is of whoever has the last word: %s', (_name, nodes, status) => {
+  const chain = nodes.map((each, index) => ({
+    ...each,
+    jump: [index === nodes.length - 1 ? END : index + 1, STOP],
+  }))
+  const pipeline = new Pipeline('p', chain, new MemoryLogger(), { startsEmpty: true })
+  const lead = () => ({ name: 'p', pipeline })
+  expect(explanationOf(exchangeOf(REQUEST), found(ROUTE), lead)).toMatchObject({ status })
 })

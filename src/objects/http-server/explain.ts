@@ -1,7 +1,7 @@
 import { RequestBody } from '../../http/body.js'
 import { Exchange } from '../../http/exchange.js'
 import type { Pipeline } from '../../pipeline/pipeline.js'
-import { NoResponder, type RehearsedStep, rehearse } from '../../pipeline/rehearse.js'
+import { NoResponder, rehearse } from '../../pipeline/rehearse.js'
 import type { ExplainedRequest, RequestExplanation } from '../../protocol/worker.js'
 import type { RouteExplanation } from '../../router/explain.js'
 
@@ -41,10 +41,9 @@ export function explanationOf<R extends object>(
   if (typeof outcome === 'number') return refused(outcome, '')
   const { name, pipeline } = lead(outcome)
   if (typeof pipeline === 'number') return refused(pipeline, name)
-  const { steps, isAnswered } = rehearse(pipeline, ex)
+  const { steps, isAnswered, isForwarded } = rehearse(pipeline, ex)
   // By a proxy, or by a filter that nobody asked, when no other one has an answer.
-  const isForwarded =
-    steps.some(isSent) || (!isAnswered && steps.some(({ isAssumed }) => isAssumed))
+  const isFromElsewhere = isForwarded || (!isAnswered && steps.some(({ isAssumed }) => isAssumed))
   return {
     refusal: 0,
     isServerDenied,
@@ -53,10 +52,6 @@ export function explanationOf<R extends object>(
     method: ex.request.method,
     target: ex.request.target,
     steps,
-    status: isForwarded ? 0 : ex.response.status,
+    status: isFromElsewhere ? 0 : ex.response.status,
   }
 }
-
-/** It would go to a back end, and all goes well there. */
-const isSent = ({ detail, result }: RehearsedStep): boolean =>
-  'pool' in detail && detail['cached'] !== true && result === ''

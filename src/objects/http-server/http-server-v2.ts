@@ -87,6 +87,7 @@ class HttpServerV2 extends ServerBase {
     const { slot, setHeaders, bodyBytesMax } = route.target
     const main = slot.current
     if (main === null) return 503
+    ex.pathPrefix = route.pathPrefix
     const { values } = this.#router
     if (setHeaders !== null) setHeaders.apply(ex, { names: route.names, values })
     const request = ex.request
