@@ -17,7 +17,7 @@ import { ClusterService, initialText } from './cluster-service.js'
 import { PeerClusterView } from './cluster-view.js'
 import { Founder } from './founder.js'
 import { LeaderWrites } from './leader-writes.js'
-import { isMarked, logIsGone, mark } from './member-mark.js'
+import { checkIdentityIsThere, isMarked, logIsGone, mark } from './member-mark.js'
 import { MembershipKeeper } from './membership-keeper.js'
 import { PeerNetwork } from './peer-network.js'
 import { VERSION_KEY } from './record.js'
@@ -70,6 +70,7 @@ export class ClusterNode {
     const { time, log, name, dataDir, setup } = options
     const syncs = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
     this.#disk = new NodeDisk(dataDir, () => void Atomics.add(syncs, 0, 1))
+    checkIdentityIsThere(this.#disk, name)
     this.#identity = openIdentity(this.#disk, name, randomBytes(8).toString('hex'))
     const { incarnation } = this.#identity
     const self = { name, incarnation, bootId: randomBytes(8).toString('hex') }

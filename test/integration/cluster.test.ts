@@ -354,17 +354,22 @@ it('a node that lost its disk does not vote under its old name, and joins once t
   expectStatus(await first.gateway.admin('DELETE', '/objects/p'), 200)
 })
 
-it('a node that lost its log, and nothing else, does not start', async () => {
+it('a node that lost its log or its identity, and nothing else, does not start', async () => {
   const cluster = await three()
   const [first, , third] = cluster.nodes as [Node, Node, Node]
   await cluster.kill9(third)
-  const log = join(third.gateway.home, 'data', 'log')
-  renameSync(log, `${log}-elsewhere`)
-  third.gateway.respawn()
-  expect(await third.gateway.program.end()).toEqual({ code: 1, signal: null })
-  expect(third.gateway.program.stderr).toMatch(/the log in .*\/data\/log is gone/)
-  rmSync(log, { recursive: true, force: true })
-  renameSync(`${log}-elsewhere`, log)
+  for (const [name, said] of [
+    ['log', /the log in .*\/data\/log is gone.*purge/],
+    ['identity', /the file .*\/data\/identity is gone.*purge/],
+  ] as const) {
+    const path = join(third.gateway.home, 'data', name)
+    renameSync(path, `${path}-elsewhere`)
+    third.gateway.respawn()
+    expect(await third.gateway.program.end()).toEqual({ code: 1, signal: null })
+    expect(third.gateway.program.stderr).toMatch(said)
+    rmSync(path, { recursive: true, force: true })
+    renameSync(`${path}-elsewhere`, path)
+  }
   await cluster.restart(third)
   await cluster.settled()
   expect(await membersOf(first)).toHaveLength(3)
