@@ -61,7 +61,7 @@ runs() {
   local pid
   pid=$(pid_of "$1")
   [[ -n $pid ]] && kill -0 "$pid" 2>/dev/null || return 1
-  [[ ! -r /proc/$pid/cmdline ]] || tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "$(home_of "$1")/"
+  [[ ! -r /proc/$pid/cmdline ]] || { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -q "$(home_of "$1")/"
 }
 
 # Whether the admin API of node I says that it is healthy; nothing but bash.
