@@ -51,11 +51,38 @@ it('a body that is there as soon as it is opened is not waited for', () => {
 it('a body is collected once; the next filter finds it', () => {
   const trace: string[] = []
   const body = new FakeBody()
-  const client = flowOf([echoing(trace, 100), echoing(trace, 1)]).start({ body })
+  const client = flowOf([echoing(trace, 100), echoing(trace, 18)]).start({ body })
   body.push('more than one byte')
   body.end()
   expect(trace).toEqual(['echo', 'echo'])
   expect(client.text).toBe('more than one byte')
+})
+
+it.each([1, 17])('what was held for another filter has the bound of each: %d', (bytes) => {
+  const trace: string[] = []
+  const body = new FakeBody()
+  const flow = flowOf([node(new Wrap('w', trace)), echoing(trace, 100), echoing(trace, bytes)])
+  const client = flow.start({ body })
+  body.push('more than one byte')
+  body.end()
+  expect(trace).toEqual(['w enter', 'echo', 'w cancelled'])
+  expect([client.status, client.text, client.sends]).toEqual([413, 'request body too large\n', 1])
+  expect([flow.pipeline.pinCount, flow.pipeline.failures]).toEqual([0, 0])
+})
+
+it('so has an answer that a filter made', () => {
+  const trace: string[] = []
+  const make = (bytes: number): FakeClient =>
+    flowOf([
+      node(new Wrap('w', trace)),
+      echoing(trace, 100),
+      node(new Step('b', trace), { responseBodyBytes: bytes }),
+    ]).start({ body: 'abcd' })
+  expect([make(4).status, make(4).text]).toEqual([200, 'abcd'])
+  trace.length = 0
+  const client = make(3)
+  expect([client.status, client.text]).toEqual([502, 'response body too large to be held\n'])
+  expect([client.sends, ...trace]).toEqual([1, 'w enter', 'echo', 'w cancelled'])
 })
 
 it.each<[name: string, length: number, sent: string[], want: number]>([

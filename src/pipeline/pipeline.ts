@@ -461,10 +461,16 @@ export class Pipeline implements Engine, Flow {
     return code === UNCHANGED || code === OK ? scope.outcome : (node.jump[code] as number)
   }
 
-  /** True when the node has to wait for the request body. */
+  /** True when the node has to wait for the request body, or is never to see it. */
   #collectRequest(ex: Exchange, bytesMax: number): boolean {
     const body = ex.request.body
-    if (body === null || body.whole !== null) return false
+    if (body === null) return false
+    if (body.whole !== null) {
+      // Held for another filter, whose bound was larger, or made by one.
+      if (body.whole.byteLength <= bytesMax) return false
+      this.endWith(ex, 413, REQUEST_TOO_LARGE)
+      return true
+    }
     const source = body.take()
     if (source === null) return false // streamed away before: nothing left to hold
     ex.phase = COLLECT
@@ -474,7 +480,12 @@ export class Pipeline implements Engine, Flow {
   /** True when the call that `phase` names has to wait; it is then settled with `code`. */
   #collectResponse(ex: Exchange, bytesMax: number, phase: number, code: number): boolean {
     const source = ex.response.takeSource()
-    if (source === null) return false
+    if (source === null) {
+      const { body } = ex.response
+      if (body === null || body.byteLength <= bytesMax) return false
+      this.endWith(ex, 502, RESPONSE_TOO_LARGE)
+      return true
+    }
     ex.phase = phase
     return this.#collect(ex, source, bytesMax, new ResponseCollecting(ex, this, source, code))
   }
@@ -581,6 +592,9 @@ export class Pipeline implements Engine, Flow {
   }
 }
 
+const REQUEST_TOO_LARGE = 'request body too large\n'
+const RESPONSE_TOO_LARGE = 'response body too large to be held\n'
+
 /** Internal answers of a step, apart from every index, END and STOP. */
 /** The exchange waits, or is over: either way not ours to go on with. */
 const AWAY = -3
@@ -607,7 +621,7 @@ class RequestCollecting implements Collector, Cancellable {
 
   tooLarge(): void {
     if (!this.#ex.isLive(this.ticket)) return
-    this.#pipeline.endWith(this.#ex, 413, 'request body too large\n')
+    this.#pipeline.endWith(this.#ex, 413, REQUEST_TOO_LARGE)
   }
 
   failed(): void {
@@ -641,7 +655,7 @@ class ResponseCollecting implements Collector, Cancellable {
   }
 
   tooLarge(): void {
-    this.#fail('response body too large to be held\n')
+    this.#fail(RESPONSE_TOO_LARGE)
   }
 
   failed(reason: string): void {
