@@ -5,7 +5,11 @@ export type JsonObject = Readonly<Record<string, unknown>>
 /** Reads a JSON object from bytes that have to be UTF-8; null when they are anything else. */
 export function parseJsonObject(bytes: Uint8Array): JsonObject | null {
   const text = textOf(bytes)
-  if (text === null) return null
+  return text === null ? null : parseJsonText(text)
+}
+
+/** The same from text. */
+export function parseJsonText(text: string): JsonObject | null {
   try {
     const value: unknown = JSON.parse(text)
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -40,6 +40,8 @@ const CURVES: Readonly<Record<string, readonly [curve: string, signatureBytes: n
   ES384: ['secp384r1', 96],
   ES512: ['secp521r1', 132],
 }
+/** Tokens of one issuer differ in length by less. */
+const BEGINNINGS = 64
 const PEM_START = '-----BEGIN '
 
 const isHmac = (algorithm: JwtAlgorithm): boolean => algorithm.startsWith('HS')
@@ -134,6 +136,8 @@ class HmacVerifier implements SignatureVerifier {
   readonly #blockBytes: number
   /** The key for the inner hash, and room for what is signed. */
   #inner: Buffer
+  /** Its beginnings of some lengths: to make one takes as long as to hash two blocks. */
+  readonly #beginnings: Buffer[]
   /** The key for the outer hash, and room for the inner one. */
   readonly #outer: Buffer
 
@@ -143,6 +147,7 @@ class HmacVerifier implements SignatureVerifier {
     this.#digest = digest
     this.#blockBytes = blockBytes
     this.#inner = Buffer.alloc(blockBytes + 1_024, 0x36)
+    this.#beginnings = new Array<Buffer>(BEGINNINGS).fill(this.#inner)
     this.#outer = Buffer.alloc(blockBytes + hash(digest, '', 'buffer').byteLength, 0x5c)
     for (const [index, byte] of key.entries()) {
       this.#inner[index] = byte ^ 0x36
@@ -152,12 +157,26 @@ class HmacVerifier implements SignatureVerifier {
 
   verify(input: string, signature: string | Uint8Array): boolean {
     const end = this.#blockBytes + input.length
-    if (end > this.#inner.byteLength) this.#inner = Buffer.concat([this.#inner], 2 * end)
+    if (end > this.#inner.byteLength) this.#grow(2 * end)
     this.#inner.write(input, this.#blockBytes, 'latin1')
-    const inside = hash(this.#digest, this.#inner.subarray(0, end), 'binary')
+    const inside = hash(this.#digest, this.#beginning(end), 'binary')
     this.#outer.write(inside, this.#blockBytes, 'latin1')
     const wanted = hash(this.#digest, this.#outer, 'base64url')
     return isSame(wanted, typeof signature === 'string' ? signature : encode(signature))
+  }
+
+  #grow(bytes: number): void {
+    this.#inner = Buffer.concat([this.#inner], bytes)
+    this.#beginnings.fill(this.#inner)
+  }
+
+  #beginning(bytes: number): Buffer {
+    const index = bytes % BEGINNINGS
+    const known = this.#beginnings[index] as Buffer
+    if (known.byteLength === bytes) return known
+    const beginning = this.#inner.subarray(0, bytes)
+    this.#beginnings[index] = beginning
+    return beginning
   }
 }
 

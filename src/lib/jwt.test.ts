@@ -205,13 +205,40 @@ it('a token that is remembered expires all the same, and is forgotten in time', 
   // Tokens that come once take nobody's place.
   for (let i = 0; i < 1_200; i++) expect(verifier.verify(hmacToken({ i }), NOW_MS)).toEqual({ i })
   expect(verifier.verify(token, NOW_MS)).toBe(first)
-  for (let i = 0; i < 1_200; i++) {
+  for (let i = 0; i < 4_000; i++) {
     const other = hmacToken({ i, twice: true })
     for (const _each of [1, 2]) expect(verifier.verify(other, NOW_MS)).toMatchObject({ i })
   }
   const again = verifier.verify(token, NOW_MS)
   expect(again).toEqual(first)
   expect(again).not.toBe(first)
+})
+
+it('nothing passes for a token that is remembered', () => {
+  const verifier = hs256()
+  const tokens = Array.from({ length: 50 }, (_, i) => hmacToken({ i }))
+  for (const token of tokens) {
+    for (const _each of [1, 2, 3]) expect(verifier.verify(token, NOW_MS)).not.toBeNull()
+  }
+  for (const token of tokens) {
+    const end = token.lastIndexOf('.') + 1
+    const other = tokens[0] === token ? (tokens[1] as string) : (tokens[0] as string)
+    const forged = `${other.slice(0, other.lastIndexOf('.') + 1)}${token.slice(end)}`
+    for (const _each of [1, 2, 3]) expect(verifier.verify(forged, NOW_MS)).toBeNull()
+  }
+  for (const text of ['', '.', '..', 'AAAAAA', '\0'.repeat(43), 'A'.repeat(43)]) {
+    for (const _each of [1, 2, 3]) expect(verifier.verify(text, NOW_MS), text).toBeNull()
+  }
+})
+
+it('as many as 400 that come in turn are all remembered', () => {
+  const verifier = hs256()
+  const tokens = Array.from({ length: 400 }, (_, i) => hmacToken({ user: i }))
+  const round = () => tokens.map((token) => verifier.verify(token, NOW_MS))
+  for (const _each of [1, 2, 3]) round()
+  const [before, after] = [round(), round()]
+  const known = after.filter((claims, i) => claims !== null && claims === before[i])
+  expect(known.length).toBeGreaterThan(390)
 })
 
 it('no change of a single character of a token passes', () => {
