@@ -1,9 +1,34 @@
-import type { Exchange } from '../../http/exchange.js'
-import { fromLatin1, toLatin1 } from '../../http/headers.js'
+import { fromLatin1, type Headers, toLatin1 } from '../../http/headers.js'
 import { compileRegexp, type LinearRegexp } from '../../lib/regexp.js'
 
+/** What headers have to be there. */
+export class HeaderRules {
+  readonly #rules: readonly HeaderRule[]
+  /** Fields that passed: those of most requests are those of the one before, as the same array. */
+  #lastPassed: readonly string[] | null = null
+
+  constructor(spec: {
+    readonly [name: string]: {
+      readonly values: readonly string[]
+      readonly regexp?: string | undefined
+    }
+  }) {
+    this.#rules = Object.entries(spec).map(
+      ([name, { values, regexp }]) => new HeaderRule(name, values, regexp),
+    )
+  }
+
+  allow(headers: Headers): boolean {
+    const { flat } = headers
+    if (flat === this.#lastPassed) return true
+    for (const rule of this.#rules) if (!rule.allows(flat)) return false
+    if (headers.isShared) this.#lastPassed = flat
+    return true
+  }
+}
+
 /** A header that has to be there; repeated ones pass only if all of them would. */
-export class HeaderRule {
+class HeaderRule {
   readonly #name: string
   readonly #values: ReadonlySet<string>
   readonly #regexp: LinearRegexp | null
@@ -14,8 +39,7 @@ export class HeaderRule {
     this.#regexp = regexp ? compileRegexp(regexp) : null
   }
 
-  allows(ex: Exchange): boolean {
-    const flat = ex.request.headers.flat
+  allows(flat: readonly string[]): boolean {
     let found = false
     for (let i = 0; i < flat.length; i += 2) {
       if (flat[i] !== this.#name) continue

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
+import { Headers } from '../../http/headers.js'
 import { problemsOf, withPipeline } from '../harness.fixture.js'
+import { HeaderRules } from './headers.js'
 
 const VALIDATOR = `
 flow:
@@ -157,4 +159,31 @@ it.each<[name: string, fields: string, problem: string]>([
   ['a list', 'headers: [a]', 'filters/0/headers: expected a mapping'],
 ])('a spec is refused: %s', (_name, fields, problem) => {
   expect(problemsOf('Validator', fields)).toContain(problem)
+})
+
+it('fields that passed before pass again, and not what became of them', () => {
+  const rules = new HeaderRules({ A: { values: ['b'], regexp: '^c+$' } })
+  const passes = (flat: readonly string[]): boolean => {
+    const headers = new Headers()
+    headers.share(flat)
+    return rules.allow(headers)
+  }
+  const [good, bad] = [
+    ['a', 'ccc'],
+    ['a', 'd'],
+  ] as const
+  const asked = [good, good, bad, bad, good, [], bad, good]
+  expect(asked.map(passes)).toEqual(asked.map((flat) => flat === good))
+
+  const own = new Headers()
+  own.add('a', 'b')
+  expect(rules.allow(own)).toBe(true)
+  own.add('a', 'd')
+  expect(rules.allow(own)).toBe(false)
+
+  const lent = new Headers()
+  lent.share(good)
+  expect(rules.allow(lent)).toBe(true)
+  lent.set('a', 'd')
+  expect(rules.allow(lent)).toBe(false)
 })

@@ -2,7 +2,7 @@ import { type Exchange, OK, SUSPENDED } from '../../http/exchange.js'
 import { type Clock, systemTime } from '../../lib/clock.js'
 import type { Filter, FilterContext, Forecast } from '../contract.js'
 import { type BasicAuthCheck, removeUser } from './basic-auth.js'
-import { HeaderRule } from './headers.js'
+import { HeaderRules } from './headers.js'
 import { removeIdentity } from './identity.js'
 import { JwtCheck } from './jwt.js'
 import type { Spec } from './kind.js'
@@ -27,7 +27,7 @@ const V1: Dialect = { refusal: 403, basic: null }
 
 export class Validator implements Filter {
   readonly #dialect: Dialect
-  readonly #headers: readonly HeaderRule[]
+  readonly #headers: HeaderRules
   readonly #jwt: JwtCheck | null
   readonly #signature: SignatureCheck | null
   readonly #oauth2: OAuth2Check | null
@@ -36,9 +36,7 @@ export class Validator implements Filter {
   constructor(spec: Spec | SpecV2, context: FilterContext, clock: Clock, dialect: Dialect = V1) {
     this.#clock = clock
     this.#dialect = dialect
-    this.#headers = Object.entries(spec.headers).map(
-      ([name, { values, regexp }]) => new HeaderRule(name, values, regexp),
-    )
+    this.#headers = new HeaderRules(spec.headers)
     this.#jwt = spec.jwt === undefined ? null : new JwtCheck(spec.jwt, context)
     this.#signature = spec.signature === undefined ? null : new SignatureCheck(spec.signature)
     this.#oauth2 =
@@ -51,7 +49,7 @@ export class Validator implements Filter {
   needsRequestBody(ex: Exchange): boolean {
     const { body } = ex.request
     if (body === null || body.whole !== null || this.#signature === null) return false
-    const nowMs = this.#clock.wallMs()
+    const nowMs = this.#nowMs()
     return this.#failureBeforeBody(ex, nowMs) <= 0 && this.#signature.mayAllow(ex, nowMs)
   }
 
@@ -59,7 +57,7 @@ export class Validator implements Filter {
     // Whatever follows: also behind a check that failed, if the flow goes on there.
     if (this.#oauth2 !== null) removeIdentity(ex.request.headers)
     if (this.#dialect.basic !== null) removeUser(ex.request.headers)
-    const nowMs = this.#clock.wallMs()
+    const nowMs = this.#nowMs()
     const status = this.#failureBeforeBody(ex, nowMs)
     if (status !== LATER) return this.#goOn(ex, status, nowMs)
     new PendingKeys(ex, (this.#jwt as JwtCheck).verifier, (waited) => this.#again(waited))
@@ -68,7 +66,7 @@ export class Validator implements Filter {
 
   /** Whoever has to ask a server of tokens or keys, cannot tell. */
   explain(ex: Exchange): Forecast | null {
-    const nowMs = this.#clock.wallMs()
+    const nowMs = this.#nowMs()
     const status = this.#failureBeforeBody(ex, nowMs)
     const asks = this.#oauth2 !== null || this.#dialect.basic !== null
     if (status === LATER || (status === 0 && asks)) return null
@@ -83,7 +81,7 @@ export class Validator implements Filter {
 
   /** Once more, with what could be had of keys. */
   #again(ex: Exchange): number {
-    const nowMs = this.#clock.wallMs()
+    const nowMs = this.#nowMs()
     const status = this.#failureBeforeBody(ex, nowMs)
     return this.#goOn(ex, status === LATER ? 503 : status, nowMs)
   }
@@ -98,8 +96,13 @@ export class Validator implements Filter {
     return INVALID
   }
 
+  /** Milliseconds since the Unix epoch; 0 where nothing depends on them. */
+  #nowMs(): number {
+    return this.#jwt === null && this.#signature === null ? 0 : this.#clock.wallMs()
+  }
+
   #failureBeforeBody(ex: Exchange, nowMs: number): number {
-    for (const rule of this.#headers) if (!rule.allows(ex)) return 400
+    if (!this.#headers.allow(ex.request.headers)) return 400
     const verdict = this.#jwt === null ? NOT_ASKED : this.#jwt.judge(ex, nowMs)
     if (verdict === null) return this.#dialect.refusal
     if (verdict === PENDING) return LATER
