@@ -17,7 +17,36 @@ function told(harness: Harness, request: FakeRequest = {}) {
   }
 }
 
+const PREFLIGHT: [string, string] = ['access-control-request-method', 'PUT']
 const MOCK = '- {name: mock, kind: Mock, rules: [{code: 200}]}'
+
+// -- origins -------------------------------------------------------------------------------------
+
+it.each<
+  [dialect: Dialect, headers: [string, string][], method: string, result: string, status: number]
+>([
+  ['v1', [['origin', 'http://ok']], 'GET', '', 200],
+  ['v1', [['origin', 'http://ok'], PREFLIGHT], 'OPTIONS', 'preflighted', 200],
+  ['v2', [], 'OPTIONS', '', 200],
+  ['v2', [['origin', 'http://ok']], 'GET', '', 200],
+  ['v2', [['origin', 'http://bad']], 'GET', 'rejected', 200],
+  ['v2', [['origin', 'http://ok'], PREFLIGHT], 'OPTIONS', 'preflighted', 204],
+])('%s, %j %s: what CORSAdaptor makes of it', (dialect, headers, method, result, status) =>
+  withPipeline(
+    `
+filters:
+- {name: cors, kind: CORSAdaptor, allowedOrigins: ['http://ok'], allowedMethods: [GET, PUT]}
+${MOCK}`,
+    (harness) => {
+      const { ex, steps } = told(harness, { method, headers })
+      expect(steps[0]).toEqual({ result, isAssumed: false, detail: {} })
+      expect(steps).toHaveLength(result === '' ? 2 : 1)
+      const answered = harness.start({ method, headers }).status
+      expect([ex.response.status, answered]).toEqual([status, status])
+    },
+    dialect,
+  ),
+)
 
 // -- limits --------------------------------------------------------------------------------------
 

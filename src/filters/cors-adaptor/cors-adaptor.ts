@@ -1,6 +1,6 @@
 import { type Exchange, OK, type Scope, UNCHANGED } from '../../http/exchange.js'
 import { type Headers, isFieldName, toLatin1 } from '../../http/headers.js'
-import type { WrappingFilter } from '../contract.js'
+import type { Forecast, WrappingFilter } from '../contract.js'
 import { allowsAll, type Spec } from './cors-spec.js'
 
 const PREFLIGHTED = 1
@@ -80,7 +80,7 @@ export class CorsAdaptor implements WrappingFilter {
     this.#credentials = spec.allowCredentials && !isForAll
   }
 
-  enter(ex: Exchange, _scope: Scope): number {
+  enter(ex: Exchange): number {
     const { method, headers } = ex.request
     // No page asks: v2 does nothing at all.
     if (this.#v2 !== null && !headers.has('origin')) return OK
@@ -89,6 +89,10 @@ export class CorsAdaptor implements WrappingFilter {
     if (requested === '') return this.#v2 === null ? OK : this.#judge(ex)
     this.#preflight(ex, requested)
     return PREFLIGHTED
+  }
+
+  explain(ex: Exchange): Forecast {
+    return { code: this.enter(ex), detail: {} }
   }
 
   /** Of v2: a request that its page may not make goes no further. */
