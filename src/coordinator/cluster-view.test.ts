@@ -96,6 +96,11 @@ class Bench {
     } as Replica
   }
 
+  /** These have been heard just now, by all. */
+  hear(...names: string[]): void {
+    for (const name of names) this.heardMs.set(name, this.world.time.monotonicMs())
+  }
+
   view(name: string): PeerClusterView {
     return this.views.get(name) as PeerClusterView
   }
@@ -253,12 +258,47 @@ it.each<[name: string, who: string, names: string[], code: string, message: RegE
   expect(bench.changes).toEqual([])
 })
 
+it.each<[names: string, silent: string, who: string, isTaken: boolean]>([
+  ['abc', '', 'c', true],
+  ['abc', 'c', 'c', true],
+  ['abc', 'c', 'b', false],
+  ['abc', 'c', 'a', false],
+  ['abcd', 'd', 'c', true],
+  ['abcd', 'cd', 'b', false],
+  ['abcde', 'de', 'c', false],
+  ['abcde', 'de', 'e', true],
+  // It cannot be committed; but that is for those to say who try.
+  ['ab', 'b', 'b', true],
+])('of %s, while "%s" are silent, a purge of %s: %s', (names, silent, who, isTaken) => {
+  const bench = new Bench([...names])
+  bench.hear(...[...names].filter((name) => !silent.includes(name)))
+  const outcome = bench.wait<Outcome<null>>((done) => bench.view('a').purge(who, done))
+  expect(outcome.ok).toBe(isTaken)
+  expect(bench.changes).toHaveLength(isTaken ? 1 : 0)
+  if (outcome.ok) return
+  expect(outcome.error).toMatchObject({
+    code: 'REQUEST_INVALID',
+    message: expect.stringMatching(`first start or purge .*: ${[...silent].join(', ')}$`),
+  })
+})
+
+it('who does not vote can be purged whoever is silent', () => {
+  const bench = new Bench()
+  const members = bench.roster.members.map((member) =>
+    member.name === 'c' ? ({ ...member, suffrage: 'learner' } as const) : member,
+  )
+  bench.roster = { ...bench.roster, members }
+  expect(bench.wait<Outcome<null>>((done) => bench.view('a').purge('c', done)).ok).toBe(true)
+})
+
 it('a purge is asked again until it is certain, and not when it cannot be', () => {
   const bench = new Bench()
   const lost = failure(storeUnavailable('the connection was lost', 'unknown'))
   bench.answers = [lost, lost, success(bench.roster)]
-  const purge = (name: string) =>
-    bench.wait<Outcome<null>>((done) => bench.view('a').purge(name, done))
+  const purge = (name: string) => {
+    bench.hear('b', 'c')
+    return bench.wait<Outcome<null>>((done) => bench.view('a').purge(name, done))
+  }
   expect(purge('c').ok).toBe(true)
   expect(bench.changes).toHaveLength(3)
   bench.answers = [failure(new GatewayError('REQUEST_INVALID', 'the last voter'))]
@@ -271,6 +311,7 @@ it('a purge is asked again until it is certain, and not when it cannot be', () =
 
 it('a purge whose answer was lost is done when the roster says so', () => {
   const bench = new Bench()
+  bench.hear('b', 'c')
   bench.answers = [failure(storeUnavailable('the connection was lost', 'unknown'))]
   bench.world.time.after(500, () => {
     bench.roster = { ...bench.roster, members: bench.roster.members.filter((m) => m.name !== 'c') }

@@ -15,6 +15,8 @@ export const SILENT_MS = 6_000
 /** What is said of oneself outlives the speaker for so long. */
 const SAID_TTL_MS = 600_000
 const LOOK_MS = 2_000
+/** A member that was not heard for longer cannot be reached. */
+const HEARD_MS = 2_000
 /** A clock further away from ours than this is worth a warning. */
 const CLOCK_OFFSET_MS_MAX = 1_000
 const PURGE_MS = 8_000
@@ -130,14 +132,23 @@ export class PeerClusterView implements ClusterView {
     return state === 'failed' ? (failure ?? 'the store has failed') : null
   }
 
-  quorumProblem(): string {
+  get #voters(): readonly ClusterMember[] {
+    return this.#roster.members.filter(({ suffrage }) => suffrage === 'voter')
+  }
+
+  /** Those of `members` that this node has not heard just now. */
+  #silentOf(members: readonly ClusterMember[]): readonly ClusterMember[] {
     const { time, links, self } = this.#options
-    const voters = this.#roster.members.filter(({ suffrage }) => suffrage === 'voter')
     const nowMs = time.monotonicMs()
-    const silent = voters.filter(({ incarnation }) => {
+    return members.filter(({ incarnation }) => {
       const heardMs = links.lastHeardMs(incarnation)
-      return incarnation !== self.incarnation && (heardMs === null || nowMs - heardMs > 2_000)
+      return incarnation !== self.incarnation && (heardMs === null || nowMs - heardMs > HEARD_MS)
     })
+  }
+
+  quorumProblem(): string {
+    const voters = this.#voters
+    const silent = this.#silentOf(voters)
     const here = voters.length - silent.length
     if (here > voters.length / 2) return 'the members of the cluster are electing a leader'
     const names = silent.map(({ name }) => name).join(', ')
@@ -210,6 +221,11 @@ export class PeerClusterView implements ClusterView {
       done({ ok: false, error: new GatewayError('REQUEST_INVALID', message) })
       return
     }
+    const loss = this.#lossWithout(found)
+    if (loss !== null) {
+      done({ ok: false, error: new GatewayError('REQUEST_INVALID', loss, { name }) })
+      return
+    }
     this.#remove(incarnation, time.monotonicMs() + PURGE_MS, (outcome) => {
       if (!outcome.ok) {
         done(outcome)
@@ -219,6 +235,20 @@ export class PeerClusterView implements ClusterView {
       const ops = [{ type: 'delete', key: `${LAST_BEATS_PREFIX}${name}` }] as const
       this.#store.txn([], ops, [], () => done(success(null)))
     })
+  }
+
+  /**
+   * Why the cluster could not go on without a member that votes. Consensus would agree; but those that
+   * are left would be stuck, and with the disk of one of the silent ones they would be lost.
+   */
+  #lossWithout({ name, incarnation }: ClusterMember): string | null {
+    if (!this.consensus().hasQuorum) return null // said by those that try, with another reason
+    const left = this.#voters.filter((voter) => voter.incarnation !== incarnation)
+    const silent = this.#silentOf(left)
+    if (left.length === this.#voters.length || silent.length * 2 < left.length) return null
+    const names = silent.map((voter) => voter.name).join(', ')
+    const here = left.length - silent.length
+    return `without ${name} only ${here} of ${left.length} voters could be reached, which is no majority; first start or purge those that are silent: ${names}`
   }
 
   /** Once more when the one that was asked led no longer, or was itself the one to go. */
