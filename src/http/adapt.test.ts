@@ -138,3 +138,15 @@ it('what came before makes no difference', () => {
     expect(apply(adaptor), `step ${step}`).toEqual(apply(new HeaderAdaptor(SPEC, plain)))
   }
 })
+
+it.each([
+  [65_536, ['x', 'a'.repeat(65_536)]],
+  [65_537, []],
+])('what variables make of a field has a bound: %d', (length, want) => {
+  const ex = new Exchange()
+  ex.captured = ['a'.repeat(length)]
+  const headers = new Headers()
+  const compile = (text: string): Template => new Template(text === 'v' ? [0] : [text])
+  new HeaderAdaptor({ del: [], set: { x: 'v' }, add: {} }, compile).apply(ex, headers)
+  expect(headers.flat).toEqual(want)
+})

@@ -3,6 +3,9 @@ import type { Exchange } from './exchange.js'
 import { type Headers, isFieldName, isFieldValue, toLatin1 } from './headers.js'
 import type { Template } from './template.js'
 
+/** What variables make of a name or value is left out beyond this: no server takes such fields. */
+const RENDERED_CHARS_MAX = 65_536
+
 /** A name, or a value, of a field: rendered here when it is the same for every request. */
 class FieldText {
   readonly #template: Template
@@ -27,7 +30,9 @@ class FieldText {
   }
 
   render(ex: Exchange): string | null {
-    return this.#fixed === undefined ? this.#checked(this.#template.render(ex)) : this.#fixed
+    if (this.#fixed !== undefined) return this.#fixed
+    const text = this.#template.render(ex)
+    return text.length > RENDERED_CHARS_MAX ? null : this.#checked(text)
   }
 
   #checked(rendered: string): string | null {

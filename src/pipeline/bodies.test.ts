@@ -369,3 +369,16 @@ it('values after a wrapping filter that did not begin are stored', () => {
   flowOf([node(wrap, { after: variables.captures('w', 'rsp'), to: [1] }), node(last)]).start()
   expect(seen).toBe('503')
 })
+
+it.each([100, 101, 103, 199])('an answer that only announces another is none: %d', (status) => {
+  const source = new FakeResponseBody('text')
+  const made = new Step('a', [], (ex) => {
+    ex.response.status = status
+    ex.response.source = source
+    ex.response.headers.add('content-length', '4')
+    return OK
+  })
+  const client = flowOf([node(made)]).start()
+  expect([client.status, client.text, client.headers]).toEqual([500, '', []])
+  expect(source.cancels).toBe(1)
+})

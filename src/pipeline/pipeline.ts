@@ -574,7 +574,7 @@ export class Pipeline implements Engine, Flow {
 
   #finish(ex: Exchange): void {
     if (ex.pairs !== null) ex.leaveNamespaces()
-    if (!ex.response.isPresent) ex.response.status = 503
+    if (ex.response.status < 200) makeFinal(ex)
     if (ex.outer !== null) {
       this.#return(ex, ex.outer)
       return
@@ -590,6 +590,12 @@ export class Pipeline implements Engine, Flow {
     if (caller.isCalling) ex.resumedWith = OK
     else (ex.engine as Engine).advance(ex, OK)
   }
+}
+
+/** There is no answer, or one that announces another: clients would take the next one for it. */
+function makeFinal(ex: Exchange): void {
+  if (ex.response.isPresent) ex.respond(500)
+  else ex.response.status = 503
 }
 
 const REQUEST_TOO_LARGE = 'request body too large\n'

@@ -3,6 +3,7 @@ import { RequestBody } from '../../http/body.js'
 import { type Exchange, OK } from '../../http/exchange.js'
 import type { Template } from '../../http/template.js'
 import type { Filter, FilterContext } from '../contract.js'
+import { renderedBody } from '../rendered-body.js'
 import type { Spec } from './kind.js'
 
 class RequestAdaptor implements Filter {
@@ -25,8 +26,10 @@ class RequestAdaptor implements Filter {
     if (this.#path !== null) request.path = this.#path.adapt(request.path)
     if (this.#header !== null) this.#header.apply(ex, request.headers)
     if (this.#body !== null) {
+      const body = renderedBody(this.#body, ex)
+      if (body === null) return OK
       request.body?.take()?.cancel()
-      request.body = RequestBody.of(Buffer.from(this.#body.render(ex)))
+      request.body = RequestBody.of(body)
     }
     return OK
   }

@@ -56,3 +56,23 @@ it.each<[name: string, fields: string, problem: string]>([
 ])('a spec is refused: %s', (_name, fields, problem) => {
   expect(problemsOf('ResponseAdaptor', fields)).toContain(problem)
 })
+
+const named = (kind: string, times: number): string => `
+filters:
+- {name: first, kind: RequestAdaptor}
+- {name: it, kind: ${kind}, header: {}, body: "${'[[filter.first.req.body]]'.repeat(times)}"}
+- {name: end, kind: Mock, rules: [{pathPrefix: /mocked, code: 201}]}
+`
+
+it.each(['RequestAdaptor', 'ResponseAdaptor'])(
+  'what variables make of a body has a bound: %s',
+  (kind) =>
+    withPipeline(named(kind, 419), (harness) => {
+      const path = kind === 'RequestAdaptor' ? '/mocked' : '/'
+      const fits = harness.start({ path, body: 'x'.repeat(10_010) })
+      expect(fits.status).toBe(kind === 'RequestAdaptor' ? 201 : 200)
+      const client = harness.start({ path, body: 'x'.repeat(10_011) })
+      expect([client.status, client.text]).toEqual([500, 'the text of a template is too long\n'])
+      expect(client.sends).toBe(1)
+    }),
+)

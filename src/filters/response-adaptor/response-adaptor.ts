@@ -2,6 +2,7 @@ import { HeaderAdaptor } from '../../http/adapt.js'
 import { type Exchange, OK } from '../../http/exchange.js'
 import type { Template } from '../../http/template.js'
 import type { Filter, FilterContext } from '../contract.js'
+import { renderedBody } from '../rendered-body.js'
 import type { Spec } from './kind.js'
 
 class ResponseAdaptor implements Filter {
@@ -18,7 +19,9 @@ class ResponseAdaptor implements Filter {
     const { response } = ex
     if (this.#header !== null) this.#header.apply(ex, response.headers)
     if (this.#body !== null) {
-      response.body = Buffer.from(this.#body.render(ex))
+      const body = renderedBody(this.#body, ex)
+      if (body === null) return OK
+      response.body = body
       // It said how the old body was coded.
       response.headers.delete('content-encoding')
     }
