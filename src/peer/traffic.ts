@@ -6,6 +6,7 @@ import {
   messageProblem,
   type SnapshotMessage,
 } from '../raft/raft.js'
+import { packAppend, readAppend } from './append-body.js'
 import { decodeBody, packBody } from './body.js'
 import { BODY_BYTES_MAX, encodeFrame, FRAME, type FrameType } from './frame.js'
 import { CHANNEL, type Channel } from './identity.js'
@@ -81,6 +82,8 @@ export function trafficProblem(
 
 /** A whole frame; what is too long for one gives null. */
 export function encodeTraffic(traffic: Traffic): Uint8Array<ArrayBuffer> | null {
+  const append = traffic.type === 'raft' ? packAppend(traffic.message) : null
+  if (append !== null) return encodeFrame(FRAME.RAFT, append)
   const [type, value] = packed(traffic)
   const body = packBody(value)
   return body.byteLength > BODY_BYTES_MAX ? null : encodeFrame(type, body)
@@ -109,6 +112,8 @@ function packed(traffic: Traffic): [FrameType, unknown] {
 
 /** The frame's meaning, or a sentence saying what is wrong with it. Never throws. */
 export function decodeTraffic(type: number, body: Uint8Array): Traffic | string {
+  const append = type === FRAME.RAFT ? readAppend(body) : null
+  if (append !== null) return raft(append)
   const decoded = decodeBody(body)
   if (!decoded.ok) return decoded.problem
   const reader = READERS.get(type)

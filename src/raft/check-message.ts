@@ -11,7 +11,8 @@ export function messageProblem(value: unknown): string | null {
   if (!isRecord(value)) return 'expected an object'
   const { type } = value
   if (typeof type !== 'string' || !Object.hasOwn(FORMS, type)) return 'type: expected a known one'
-  return check(value, { from: id, to: id, term: whole, ...FORMS[type as Message['type']] })
+  const form = FORMS[type as Message['type']]
+  return check(value, ENVELOPE) ?? check(value, form) ?? chained(value)
 }
 
 /** Says what is wrong with one field, or null. */
@@ -72,6 +73,7 @@ const configForm: Readonly<Record<keyof Config, Test>> = {
   autoLeave: flag,
 }
 
+const ENVELOPE: Form = { from: id, to: id, term: whole }
 const vote: Form = { lastIndex: whole, lastTerm: whole, transfer: flag, commit: position }
 const voteReply: Form = { granted: flag, commit: position }
 const entries = listOf(object({ index: whole, term: whole, data: bytes, change }))
@@ -104,11 +106,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function check(value: Record<string, unknown>, form: Form): string | null {
-  for (const key of Object.keys(form)) {
+  for (const key in form) {
     const problem = form[key]!(value[key])
     if (problem !== null) return `${key}: ${problem}`
   }
-  return chained(value)
+  return null
 }
 
 /** Entries must follow what they claim to follow, with terms that never fall nor lie ahead. */
