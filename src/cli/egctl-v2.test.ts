@@ -228,6 +228,8 @@ it.each<[line: string, err: RegExp]>([
   ['get nonsense', /^Error: unknown resource "nonsense"; egctl api-resources lists all\n$/],
   ['get httpsever', /did you mean "httpserver"\?\n$/],
   ['get hs gone', /^Error: 404: not found\n$/],
+  ['get hs gone lost', /^Error: 404: gone: not found\n$/],
+  ['delete hs gone lost', /^Error: 404: gone: not found\n$/],
   ['get hs --namespace a --all-namespaces', /exclude each other/],
   ['get member nobody', /there is no member "nobody"/],
   ['delete', /expected a resource, or -f/],

@@ -1,4 +1,5 @@
 import { suggest } from '../lib/suggest.js'
+import { Refusal } from './client.js'
 import { CliError } from './io.js'
 import type { Session } from './session.js'
 
@@ -86,7 +87,11 @@ export async function readObjectsOf(
   for (const name of names) {
     const params = query === '' ? '' : `?${query}`
     const path = `/objects/${encodeURIComponent(name)}${params}`
-    objects.push(expectKind((await session.read(path)) as ShownObject, kind))
+    const object = await session.read(path).catch((error: unknown) => {
+      if (names.length === 1 || !(error instanceof Refusal)) throw error
+      throw new Refusal(error.status, `${name}: ${error.text}`) // which of them
+    })
+    objects.push(expectKind(object as ShownObject, kind))
   }
   return objects
 }
