@@ -92,6 +92,8 @@ export class RaftSequencer implements Sequencer {
   #turns!: Turns
   #birth!: Birth
   #logIsGone = false
+  /** Said once: each message of the leader shows it again. */
+  #hasSaidLost = false
 
   #ticks: Timer | null = null
   #isNotifying = false
@@ -375,10 +377,12 @@ export class RaftSequencer implements Sequencer {
       const { leads, isAlone } = this.#standing
       if (leads && !isAlone && this.#snapshots.newest === 0) this.#sink.onSnapshotWanted()
     } else if (event.type === 'log-lost') {
-      log.error('the log has lost what it had acknowledged; this node does not vote any more', {
-        acknowledged: event.acknowledged,
-        last: event.last,
-      })
+      if (this.#hasSaidLost) return
+      this.#hasSaidLost = true
+      log.error(
+        'the log has lost what it had acknowledged; this node does not vote any more: purge it, empty its data directory and start it',
+        { acknowledged: event.acknowledged, last: event.last },
+      )
       this.#notify()
     } else if (event.type === 'snapshot-restored') this.#isTaken = true
     else if (event.type === 'quorum-lost') log.warn('most voters are out of reach')
