@@ -129,3 +129,19 @@ it('10,000 rows that nobody touched cost next to nothing', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, args)
   expect(Number(stdout) / 2 ** 20).toBeLessThan(30) // touched, they would be 156 MiB
 })
+
+it('what is recorded after the end of a key counts nowhere, least of all for who has its row now', () => {
+  const blocks = new StatsBlocks()
+  const reader = new StatsReader()
+  const late = blocks.open('gone')
+  late.record(200, 1, 0, 0)
+  blocks.close('gone')
+  late.record(200, 1, 0, 0)
+  exchange(reader, 0, blocks)
+  const row = blocks.open('new')
+  exchange(reader, 0, blocks)
+  late.record(500, 1, 0, 0)
+  row.record(200, 1, 0, 0)
+  expect(reader.read('new')).toMatchObject({ count: 1, errCount: 0 })
+  expect(reader.read('gone').count).toBe(1)
+})

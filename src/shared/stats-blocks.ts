@@ -64,6 +64,7 @@ export class StatsBlocks {
     entry.uses -= 1
     if (entry.uses > 0) return
     this.#rows.delete(key)
+    entry.cells.detach()
     this.#closed.push({ key, row: entry.row })
   }
 

@@ -25,8 +25,8 @@ const ERROR_STATUS_MIN = 400
  * record half done; the next reading has all of it.
  */
 export class StatsCells implements StatsRow {
-  readonly #cells: Float64Array
-  readonly #base: number
+  #cells: Float64Array
+  #base: number
 
   /**
    * CELLS_PER_ROW of `cells` from `base` on, zero when new. One view for many rows: a view of its own
@@ -35,6 +35,12 @@ export class StatsCells implements StatsRow {
   constructor(cells: Float64Array, base = 0) {
     this.#cells = cells
     this.#base = base
+  }
+
+  /** The row is somebody else's from now on: what comes late counts nowhere. */
+  detach(): void {
+    this.#cells = NOWHERE
+    this.#base = 0
   }
 
   record(status: number, durationMs: number, bytesIn: number, bytesOut: number): void {
@@ -58,6 +64,9 @@ export class StatsCells implements StatsRow {
     cells[base + COUNT] = count + 1
   }
 }
+
+/** Of rows that are closed: requests that outlive their object record in it. */
+const NOWHERE = new Float64Array(CELLS_PER_ROW)
 
 /** What a thing did on all workers since it was made. Durations in ms, sizes in bytes. */
 export class StatsSnapshot {
