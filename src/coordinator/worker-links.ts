@@ -109,7 +109,8 @@ export class WorkerLinks {
   #parts(names: readonly string[]): (readonly Uint8Array[])[] {
     const parts: (readonly Uint8Array[])[] = []
     for (let at = 0; at < names.length; at += PART_OBJECTS) {
-      parts.push(names.slice(at, at + PART_OBJECTS).map((name) => this.#registry.frame(name)))
+      const part = names.slice(at, at + PART_OBJECTS)
+      parts.push(inOneBuffer(part.map((name) => this.#registry.frame(name))))
     }
     return parts
   }
@@ -182,4 +183,19 @@ export class WorkerLinks {
     }
     return found === null ? null : { state: found.state, error: found.error }
   }
+}
+
+/**
+ * Copies that lie one after the other. A worker that is sent them has one buffer to allocate and to
+ * collect, not one for each.
+ */
+function inOneBuffer(frames: readonly Uint8Array[]): readonly Uint8Array[] {
+  const whole = new Uint8Array(frames.reduce((sum, frame) => sum + frame.byteLength, 0))
+  let end = 0
+  return frames.map((frame) => {
+    const at = end
+    end += frame.byteLength
+    whole.set(frame, at)
+    return whole.subarray(at, end)
+  })
 }

@@ -1,8 +1,10 @@
 import { unpack } from 'msgpackr'
+import { assert } from '../lib/assert.js'
 import type { AnyObjectKind, RuntimeObject, SharedKeys, WorkerEnv } from '../objects/contract.js'
 import type { ObjectFrame } from '../protocol/worker.js'
 import type { DataViews } from './data-views.js'
 import type { SharedMemory } from './shared-memory.js'
+import { YoungCollector } from './young-collector.js'
 
 /** An object at work, with what the next generation needs to know of it. */
 export interface LiveObject {
@@ -33,8 +35,17 @@ export interface Built {
 
 /** A slice of building holds the loop no longer than about this. */
 const SLICE_MS = 1
+/** So many are decoded before they are built: the specs of ten thousand are 20 MB. */
+const CHUNK_OBJECTS = 128
 
-const ORDER = { business: 0, pipeline: 1, gate: 2 } as const
+/**
+ * The young generation is collected after so many slices of a long build. What is built lives, and to
+ * move it is what a collection costs: 1 ms of the thread's own time for this much, 5 to 10 where V8
+ * waits until its 16 MB are used up.
+ */
+const COLLECT_SLICES = 3
+
+const ORDER = ['business', 'pipeline', 'gate'] as const
 
 /**
  * Compiles changed objects beside the running ones, in slices, so that requests go on meanwhile.
@@ -45,6 +56,7 @@ export class Builder {
   readonly #memory: SharedMemory
   readonly #data: DataViews
   readonly #env: WorkerEnv
+  readonly #young = new YoungCollector()
 
   constructor(
     kinds: ReadonlyMap<string, AnyObjectKind>,
@@ -59,51 +71,71 @@ export class Builder {
   }
 
   /** Never rejects but for the loss of the root, which ends the thread anyway. */
-  async build(input: BuildInput): Promise<Built> {
-    const slice = new Slice()
-    const failed: FailedObject[] = []
-    const wanted: Wanted[] = []
-    for (const bytes of input.puts) {
-      await slice.rest()
-      const read = this.#read(bytes)
-      if ('error' in read) failed.push(read)
-      else wanted.push(read)
-    }
-    wanted.sort((a, b) => ORDER[a.kind.category] - ORDER[b.kind.category])
-    await this.#memory.claim(wanted.map((each) => each.keys))
-    // All at once: one that fails must not give back what another is about to use.
-    for (const { keys } of wanted) {
-      this.#memory.use(keys)
-      this.#data.use(keys)
-    }
-    await this.#data.arrived()
+  async build({ puts, live }: BuildInput): Promise<Built> {
+    const slice = new Slice(this.#young)
     const objects: LiveObject[] = []
-    for (const { frame, kind, spec, keys } of wanted) {
+    const failed: FailedObject[] = []
+    const waiting = new Map<string, Uint8Array[]>(ORDER.map((category) => [category, []]))
+    for (const bytes of puts) {
       await slice.rest()
-      const { name, createdVersion } = frame
-      try {
-        const module = await kind.load(spec)
-        const before = input.live.get(name)
-        const previous = before !== undefined && isSameObject(before, frame) ? before.runtime : null
-        const building = module.build(spec, frame, previous, this.#env)
-        const runtime = await slice.run(building)
-        objects.push({ name, kind: frame.kind, createdVersion, runtime, keys })
-      } catch (thrown) {
-        this.#memory.drop(keys)
-        this.#data.drop(keys)
-        failed.push({ name, createdVersion, error: text(thrown) })
+      const { kind, name, createdVersion } = unpack(bytes) as ObjectFrame
+      const category = this.#kinds.get(kind)?.category
+      if (category !== undefined) waiting.get(category)?.push(bytes)
+      else failed.push({ name, createdVersion, error: `kind ${kind} is not supported here` })
+    }
+    let isDataHere = true
+    for (const all of waiting.values()) {
+      for (let at = 0; at < all.length; at += CHUNK_OBJECTS) {
+        const wanted: Wanted[] = []
+        for (const bytes of all.slice(at, at + CHUNK_OBJECTS)) {
+          await slice.rest()
+          const read = this.#read(bytes)
+          if ('error' in read) failed.push(read)
+          else wanted.push(read)
+        }
+        await this.#memory.claim(wanted.map((each) => each.keys))
+        // All at once: one that fails must not give back what another is about to use.
+        for (const { keys } of wanted) {
+          this.#memory.use(keys)
+          this.#data.use(keys)
+        }
+        // One that does not come is waited for once.
+        if (isDataHere) isDataHere = await this.#data.arrived()
+        for (const each of wanted) {
+          await slice.rest()
+          const built = await this.#build(each, live, slice)
+          if ('error' in built) failed.push(built)
+          else objects.push(built)
+        }
       }
     }
     return { objects, failed }
+  }
+
+  async #build(
+    { frame, kind, spec, keys }: Wanted,
+    live: BuildInput['live'],
+    slice: Slice,
+  ): Promise<LiveObject | FailedObject> {
+    const { name, createdVersion } = frame
+    try {
+      const module = await kind.load(spec)
+      const before = live.get(name)
+      const previous = before !== undefined && isSameObject(before, frame) ? before.runtime : null
+      const runtime = await slice.run(module.build(spec, frame, previous, this.#env))
+      return { name, kind: frame.kind, createdVersion, runtime, keys }
+    } catch (thrown) {
+      this.#memory.drop(keys)
+      this.#data.drop(keys)
+      return { name, createdVersion, error: text(thrown) }
+    }
   }
 
   #read(bytes: Uint8Array): Wanted | FailedObject {
     const frame = unpack(bytes) as ObjectFrame
     const { name, createdVersion } = frame
     const kind = this.#kinds.get(frame.kind)
-    if (kind === undefined) {
-      return { name, createdVersion, error: `kind ${frame.kind} is not supported here` }
-    }
+    assert(kind !== undefined, `kind ${frame.kind} was there`)
     try {
       const spec: unknown = unpack(frame.spec)
       return { frame, kind, spec, keys: kind.shared(spec, name) }
@@ -133,7 +165,14 @@ const text = (thrown: unknown): string =>
 
 /** Gives the loop back whenever a slice is used up. */
 export class Slice {
+  readonly #young: YoungCollector | null
   #startedMs = performance.now()
+  #uncollected = 0
+
+  /** `young`: collected now and then, for work that makes much that lives. */
+  constructor(young: YoungCollector | null = null) {
+    this.#young = young
+  }
 
   async run<T>(work: Generator<undefined, T, undefined>): Promise<T> {
     for (;;) {
@@ -145,7 +184,18 @@ export class Slice {
 
   async rest(): Promise<void> {
     if (performance.now() - this.#startedMs < SLICE_MS) return
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await nextTurn()
+    this.#uncollected += 1
+    if (this.#young !== null && this.#uncollected >= COLLECT_SLICES) {
+      this.#uncollected = 0
+      this.#young.run()
+      await nextTurn()
+    }
     this.#startedMs = performance.now()
   }
 }
+
+const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve)
+  })

@@ -99,14 +99,14 @@ export class DataViews {
     for (const go of waiting) go()
   }
 
-  /** Resolves when all that is in use is here, or after a while. */
-  async arrived(): Promise<void> {
-    if (this.#isComplete) return
-    await new Promise<void>((resolve) => {
-      const timer = this.#time.after(ARRIVAL_MS, resolve)
+  /** Resolves when all that is in use is here, or after a while; then it says that it is not. */
+  async arrived(): Promise<boolean> {
+    if (this.#isComplete) return true
+    return await new Promise((resolve) => {
+      const timer = this.#time.after(ARRIVAL_MS, () => resolve(false))
       this.#waiting.push(() => {
         timer.cancel()
-        resolve()
+        resolve(true)
       })
     })
   }
