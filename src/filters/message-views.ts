@@ -54,10 +54,12 @@ class MultiMap extends GoMap {
   }
 }
 
+/** Without Host, which Go keeps apart: a request that is built with these names its own. */
 function headerMap(headers: Headers): GoMap {
   const pairs: [string, string][] = []
   const { flat } = headers
   for (let i = 0; i < flat.length; i += 2) {
+    if (flat[i] === 'host') continue
     pairs.push([flat[i] as string, fromLatin1(flat[i + 1] as string)])
   }
   return new MultiMap(pairs, 'http.Header', canonicalName)

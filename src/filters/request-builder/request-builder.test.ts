@@ -96,6 +96,25 @@ it.each<[expression: string, want: string]>([
   built(`body: '${expression}'`, ASKED, (request) => expect(text(request)).toBe(want)),
 )
 
+it('a request with the names and values of another one goes to a host of its own, as in Go', () =>
+  built(
+    'headers: {{toJson .req.Header}}\nbody: "{{.req.Header.Get `Host`}}/{{.req.Host}}"',
+    {
+      headers: [
+        ['host', 'gateway.test'],
+        ['x-id', '7'],
+      ],
+    }, // as they come from a listener
+    (request) => {
+      expect([request.host, request.headers.get('host'), text(request)]).toEqual([
+        '',
+        null,
+        '/gateway.test',
+      ])
+      expect(request.headers.get('x-id')).toBe('7')
+    },
+  ))
+
 it.each<[name: string, template: string]>([
   ['a method that is none', 'method: FETCH'],
   ['a URL with a bad escape', 'url: /%zz'],
