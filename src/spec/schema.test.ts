@@ -164,6 +164,12 @@ it.each<[name: string, schema: s.Schema<unknown>, value: unknown, want: string]>
   ],
   ['a large size', s.byteSize({ doc, max: 10 }), '1KiB', 'expected 0..10 bytes, got "1KiB"'],
   ['part of a byte', s.byteSize({ doc }), 1.5, 'expected a number of bytes, got 1.5'],
+  [
+    'no word, where none is one',
+    s.oneOf(['', 'a'], { doc }),
+    'b',
+    'expected one of "", a, got "b"',
+  ],
   ['a slash in a name', s.urlName({ doc }), 'a/b', `expected ${NAME}, got "a/b"`],
   ['a sign in a name', s.urlName({ doc }), 'a→b', `expected ${NAME}, got "a→b"`],
   [

@@ -144,7 +144,7 @@ export function oneOf(
   const fold = (text: string): string => (options.ignoreCase === true ? text.toLowerCase() : text)
   return describedLeaf(options, () => {
     const canonical = new Map(values.map((value) => [fold(value), value]))
-    const expected = `one of ${values.join(', ')}`
+    const expected = `one of ${values.map((value) => value || '""').join(', ')}`
     return {
       label: 'string',
       expected,
