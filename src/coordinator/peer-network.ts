@@ -1,5 +1,6 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes, randomInt, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import type { Time } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
 import { NodeTransport, type PeerTls } from '../peer/node-transport.js'
@@ -193,15 +194,30 @@ function membershipOf(self: Introduction, roster: Roster, knownUpTo: number): Me
   }
 }
 
+/** Throws REQUEST_INVALID: in OpenSSL's words, but with the options and files that they are about. */
 function readTls({ tls }: ClusterSetup): PeerTls | null {
   if (tls === null) return null
-  const read = (path: string): string => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch (thrown) {
-      const { message } = thrown as Error
-      throw new GatewayError('REQUEST_INVALID', `the peer certificate cannot be read: ${message}`)
-    }
+  const cert = readPem('peer-cert-file', tls.cert)
+  const key = readPem('peer-key-file', tls.key)
+  const ca = readPem('peer-ca-file', tls.ca)
+  attempt(`peer-ca-file: ${tls.ca} holds no certificate`, () => new X509Certificate(ca))
+  attempt(`peer-cert-file: ${tls.cert} holds no certificate`, () => new X509Certificate(cert))
+  attempt(
+    `peer-key-file: ${tls.key} is no key for the certificate in ${tls.cert} (peer-cert-file)`,
+    () => createSecureContext({ cert, key, ca }),
+  )
+  return { cert, key, ca }
+}
+
+function readPem(option: string, path: string): string {
+  return attempt(`${option}: cannot be read`, () => readFileSync(path, 'utf8'))
+}
+
+function attempt<T>(what: string, act: () => T): T {
+  try {
+    return act()
+  } catch (thrown) {
+    const message = `${what}: ${(thrown as Error).message}`
+    throw new GatewayError('REQUEST_INVALID', message, {}, { cause: thrown })
   }
-  return { cert: read(tls.cert), key: read(tls.key), ca: read(tls.ca) }
 }

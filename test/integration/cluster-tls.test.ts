@@ -1,6 +1,6 @@
 /** The example of three nodes with mutual TLS, as it stands in `cluster-configs/`. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, renameSync } from 'node:fs'
+import { copyFileSync, mkdirSync, renameSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -65,6 +65,15 @@ it(
     for (const file of ['ca.pem', 'ca.key'])
       renameSync(join(peers, file), join(peers, `old-${file}`))
     certificates(peers, 'eg-3')
+    // A key of another pair.
+    renameSync(join(peers, 'eg-3.key'), join(peers, 'kept.key'))
+    copyFileSync(join(peers, 'eg-1.key'), join(peers, 'eg-3.key'))
+    const mixed = start(3)
+    expect(await mixed.end()).toEqual({ code: 1, signal: null })
+    expect(mixed.stderr).toMatch(
+      /easegress-server: peer-key-file: .*eg-3.key is no key for the cert/,
+    )
+    renameSync(join(peers, 'kept.key'), join(peers, 'eg-3.key'))
     const again = start(3)
     await until('a refusal', 30_000, () => /TLS: |certificate/.test(again.output()))
     const members = await ask({ port: apiPort(1), path: '/apis/v1/status/members' })

@@ -13,11 +13,14 @@ import { openWorld } from './support/world.js'
 
 /** Longer than what either thread is given, on a machine with much else to do. */
 const HANG_MS = 45_000
+/** Three of them start at once. */
+const START_MS = 45_000
 
 const world = openWorld()
 
 async function serving(env: Readonly<Record<string, string>>, home = world.dir()) {
-  const gateway = await world.gateway({ home, workers: 1, env })
+  const gateway = await world.startGateway({ home, workers: 1, env })
+  await gateway.healthy(START_MS)
   const port = await freePort()
   await gateway.create(pipeline('p', mock(200, 'here')))
   await gateway.create(httpServer('s', port, 'p'))
@@ -25,7 +28,7 @@ async function serving(env: Readonly<Record<string, string>>, home = world.dir()
 }
 
 const isServed = async (port: number): Promise<boolean> =>
-  (await ask({ port, timeoutMs: 1_000 })).text === 'here'
+  (await ask({ port, timeoutMs: 5_000 })).text === 'here'
 
 async function mainThread(): Promise<void> {
   const { gateway, port, child } = await serving({ NODE_OPTIONS: DEBUGGED })
@@ -79,4 +82,4 @@ async function stopped(gateway: Gateway, child: number): Promise<void> {
 it('main thread and coordinator are started anew when they hang, and not when all stood still', async () => {
   const { gateway, child } = await serving({})
   await Promise.all([mainThread(), coordinator(), stopped(gateway, child)])
-})
+}, 180_000)
