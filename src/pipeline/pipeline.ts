@@ -556,20 +556,24 @@ export class Pipeline implements Engine, Flow {
     try {
       ex.revoke()
     } catch (thrown) {
-      this.#failedToCancel(thrown)
+      this.#failedToCancel(ex.pc, thrown)
     }
     while (ex.scopes.length > depth) {
       const scope = ex.scopes.pop() as Scope
       try {
         ;(this.nodes[scope.node] as Node).wrapping?.cancel?.(ex, scope, status)
       } catch (thrown) {
-        this.#failedToCancel(thrown)
+        this.#failedToCancel(scope.node, thrown)
       }
     }
   }
 
-  #failedToCancel(thrown: unknown): void {
-    this.#log.error('filter failed to cancel', { pipeline: this.name, error: String(thrown) })
+  #failedToCancel(at: number, thrown: unknown): void {
+    this.#log.error('filter failed to cancel', {
+      pipeline: this.name,
+      filter: this.nodes[at]?.name ?? '',
+      error: String(thrown),
+    })
   }
 
   #finish(ex: Exchange): void {
