@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes, randomInt } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -29,15 +29,37 @@ type Put = (key: Buffer, value: Buffer) => Promise<void>
 
 interface Subject {
   readonly put: Put
+  /** Of all nodes. */
+  readonly pids: readonly number[]
   stop(): Promise<void>
+}
+
+/** Hundredths of a second that processes have run so far (proc_pid_stat(5)); NaN if not on Linux. */
+function cpuTicks(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    try {
+      // Behind the name, which may hold anything: utime and stime are fields 14 and 15.
+      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? []
+      return sum + Number(fields[11]) + Number(fields[12])
+    } catch {
+      return Number.NaN
+    }
+  }, 0)
 }
 
 class Figures {
   readonly #latenciesMs: number[] = []
+  readonly #pids: readonly number[]
   #ms = 0
+  #ticks = 0
+
+  constructor(pids: readonly number[]) {
+    this.#pids = pids
+  }
 
   async turn(put: Put, clients: number, forMs: number): Promise<void> {
     const value = randomBytes(VALUE_BYTES)
+    const ticks = cpuTicks(this.#pids)
     const fromMs = performance.now()
     const client = async (): Promise<void> => {
       for (let nowMs = fromMs; nowMs - fromMs < forMs; ) {
@@ -50,6 +72,7 @@ class Figures {
     }
     await Promise.all(Array.from({ length: clients }, client))
     this.#ms += performance.now() - fromMs
+    this.#ticks += cpuTicks(this.#pids) - ticks
   }
 
   get perSecond(): number {
@@ -59,7 +82,8 @@ class Figures {
   toString(): string {
     const sorted = Float64Array.from(this.#latenciesMs).sort()
     const at = (share: number) => (sorted[Math.floor(sorted.length * share)] ?? 0).toFixed(1)
-    return `${this.perSecond.toFixed(0)}/s (p50 ${at(0.5)}, p99 ${at(0.99)} ms)`
+    const cpuMs = ((this.#ticks * 10) / sorted.length).toFixed(2)
+    return `${this.perSecond.toFixed(0)}/s (p50 ${at(0.5)}, p99 ${at(0.99)} ms, CPU ${cpuMs} ms a put)`
   }
 }
 
@@ -130,6 +154,7 @@ async function ours(count: number, dir: string): Promise<Subject> {
   links.dialGuest(members[leader]?.peerUrl as string, null)
   while (peer === '') await sleep(10)
   return {
+    pids: children.map(({ pid }) => pid as number),
     put: (key, value) =>
       new Promise((resolve, reject) => {
         rpc.ask(peer, PUT_SERVICE, Buffer.concat([key, value]), 30_000, (answer) => {
@@ -219,6 +244,7 @@ async function etcd(count: number, dir: string): Promise<Subject> {
   }
   const session = connect(`http://127.0.0.1:${nodes[leader]?.client}`)
   return {
+    pids: children.map(({ pid }) => pid as number),
     put: grpcPut(session),
     stop: async () => {
       session.destroy()
@@ -228,8 +254,8 @@ async function etcd(count: number, dir: string): Promise<Subject> {
 }
 
 async function compare(own: Subject, other: Subject | null, clients: number): Promise<string> {
-  const here = new Figures()
-  const there = new Figures()
+  const here = new Figures(own.pids)
+  const there = new Figures(other?.pids ?? [])
   for (let turn = 0; turn < TURNS; turn++) {
     await here.turn(own.put, clients, TURN_MS)
     if (other !== null) await there.turn(other.put, clients, TURN_MS)
@@ -247,7 +273,7 @@ export async function storeWrites(): Promise<void> {
     const own = await ours(count, join(dir, 'ours'))
     const other = hasEtcd ? await etcd(count, join(dir, 'etcd')) : null
     for (const { put } of other === null ? [own] : [own, other]) {
-      await new Figures().turn(put, WARM_CLIENTS, WARM_MS)
+      await new Figures([]).turn(put, WARM_CLIENTS, WARM_MS)
     }
     for (const clients of CLIENTS) {
       const nodes = `${count} node${count > 1 ? 's' : ' '}`
