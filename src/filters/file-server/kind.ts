@@ -11,7 +11,7 @@ import {
   string,
 } from '../../spec/schema.js'
 import { defineFilterKind } from '../contract.js'
-import { checkGlob } from './glob.js'
+import { checkGlob } from './glob-spec.js'
 
 const ERROR_ENTRY = /^=([45][0-9]{2})(?: (.*))?$/
 

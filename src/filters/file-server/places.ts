@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { compileRegexp, type LinearRegexp } from '../../lib/regexp.js'
-import { Glob } from './glob.js'
+import { Glob } from './glob-spec.js'
 import type { Spec } from './kind.js'
 
 /** Where to look for a request, in order, and what to say when nothing is there. */
