@@ -271,7 +271,11 @@ it.each<[names: string, silent: string, who: string, isTaken: boolean]>([
   ['ab', 'b', 'b', true],
 ])('of %s, while "%s" are silent, a purge of %s: %s', (names, silent, who, isTaken) => {
   const bench = new Bench([...names])
-  bench.hear(...[...names].filter((name) => !silent.includes(name)))
+  const goOn = (): void => {
+    bench.hear(...[...names].filter((name) => !silent.includes(name)))
+    bench.world.time.after(500, goOn)
+  }
+  goOn()
   const outcome = bench.wait<Outcome<null>>((done) => bench.view('a').purge(who, done))
   expect(outcome.ok).toBe(isTaken)
   expect(bench.changes).toHaveLength(isTaken ? 1 : 0)
@@ -280,6 +284,18 @@ it.each<[names: string, silent: string, who: string, isTaken: boolean]>([
     code: 'REQUEST_INVALID',
     message: expect.stringMatching(`first start or purge .*: ${[...silent].join(', ')}$`),
   })
+})
+
+it('a purge waits for those who are left and have just started', () => {
+  const bench = new Bench()
+  const goOn = (...names: string[]): void => {
+    bench.hear(...names)
+    bench.world.time.after(500, () => goOn(...names))
+  }
+  goOn('b')
+  bench.world.time.after(1_500, () => goOn('c'))
+  expect(bench.wait<Outcome<null>>((done) => bench.view('a').purge('b', done)).ok).toBe(true)
+  expect(bench.changes).toHaveLength(1)
 })
 
 it('who does not vote can be purged whoever is silent', () => {

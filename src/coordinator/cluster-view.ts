@@ -20,6 +20,8 @@ const HEARD_MS = 2_000
 /** A clock further away from ours than this is worth a warning. */
 const CLOCK_OFFSET_MS_MAX = 1_000
 const PURGE_MS = 8_000
+/** How long a purge waits for those to be heard who would be left. */
+const SPARE_WAIT_MS = 3_000
 const PURGE_AGAIN_MS = 100
 const SERVING_KEY = 'serving'
 const STATUS_PREFIX = 'status/'
@@ -221,11 +223,14 @@ export class PeerClusterView implements ClusterView {
       done({ ok: false, error: new GatewayError('REQUEST_INVALID', message) })
       return
     }
-    const loss = this.#lossWithout(found)
-    if (loss !== null) {
-      done({ ok: false, error: new GatewayError('REQUEST_INVALID', loss, { name }) })
-      return
-    }
+    this.#whenSpared(found, time.monotonicMs() + SPARE_WAIT_MS, (loss) => {
+      if (loss === null) this.#purge(name, incarnation, done)
+      else done({ ok: false, error: new GatewayError('REQUEST_INVALID', loss, { name }) })
+    })
+  }
+
+  #purge(name: string, incarnation: string, done: Done<null>): void {
+    const { time } = this.#options
     this.#remove(incarnation, time.monotonicMs() + PURGE_MS, (outcome) => {
       if (!outcome.ok) {
         done(outcome)
@@ -235,6 +240,14 @@ export class PeerClusterView implements ClusterView {
       const ops = [{ type: 'delete', key: `${LAST_BEATS_PREFIX}${name}` }] as const
       this.#store.txn([], ops, [], () => done(success(null)))
     })
+  }
+
+  /** Members that have just started may still be connecting. */
+  #whenSpared(found: ClusterMember, untilMs: number, then: (loss: string | null) => void): void {
+    const { time } = this.#options
+    const loss = this.#lossWithout(found)
+    if (loss === null || time.monotonicMs() >= untilMs) then(loss)
+    else time.after(PURGE_AGAIN_MS, () => this.#whenSpared(found, untilMs, then))
   }
 
   /**
