@@ -85,6 +85,7 @@ it.each<[name: string, over: Partial<UpstreamRequest>]>([
   ['a space in the method', { method: 'GET /x' }],
   ['LF in the method', { method: 'GET\n' }],
   ['an empty method', { method: '' }],
+  ['a tunnel', { method: 'CONNECT' }],
   ['CR LF in the host', { host: 'a\r\nx: y' }],
   ['units above 0xFF in the host', { host: 'a\u010a' }],
   ['a body of another length', { bodyLength: 3, body: Buffer.from('four') }],

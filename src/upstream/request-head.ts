@@ -7,6 +7,9 @@ const TARGET = /^[\x21-\x7e]+$/
 const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 const NOT_IN_NAME = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/
 
+/** Its answer makes the connection a tunnel (RFC 9110 §9.3.6), which nobody here could use. */
+const TUNNEL = 'CONNECT'
+
 /** Methods that may be sent twice: RFC 9110 §9.2.2. */
 export function isIdempotent(method: string): boolean {
   switch (method) {
@@ -72,7 +75,7 @@ export function buildRequestHead(request: UpstreamRequest, hostField: string): s
 function makeHead(request: UpstreamRequest, host: string): string | null {
   const { method, target, headers, bodyLength } = request
   if (!TARGET.test(target) || NOT_IN_VALUE.test(host)) return null
-  if (method !== 'GET' && !TOKEN.test(method)) return null
+  if (method !== 'GET' && (method === TUNNEL || !TOKEN.test(method))) return null
   let head = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`
   const named = namedByConnection(headers)
   for (let i = 0; i < headers.length; i += 2) {
