@@ -13,6 +13,8 @@ import { openWorld } from './support/world.js'
 
 /** Longer than what either thread is given, on a machine with much else to do. */
 const HANG_MS = 45_000
+/** By then both have shown a pulse, and been seen to. Who never did may still be loading, for a minute. */
+const PULSES_MS = 3_500
 /** Three of them start at once. */
 const START_MS = 45_000
 
@@ -24,6 +26,7 @@ async function serving(env: Readonly<Record<string, string>>, home = world.dir()
   const port = await freePort()
   await gateway.create(pipeline('p', mock(200, 'here')))
   await gateway.create(httpServer('s', port, 'p'))
+  await sleep(PULSES_MS)
   return { gateway, port, child: gateway.childPid() }
 }
 
