@@ -27,6 +27,11 @@ export interface Libc {
    * nanoseconds. Kept to 0.1..100 ms by the kernel, without effect before Linux 6.12.
    */
   setSlice(sliceNs: number, nice: number): boolean
+  /**
+   * sched_setattr(2), SCHED_BATCH: the calling thread takes the core from nobody when it is woken, and
+   * waits until it is free or its turn.
+   */
+  setBatch(nice: number): boolean
 }
 
 export type SocketOption = 'reuseAddress' | 'reusePort' | 'ipv6Only'
@@ -59,6 +64,7 @@ const SOCK_NONBLOCK = 0o4000
 const SYS_SCHED_SETATTR = process.arch === 'arm64' ? 274 : 314
 const SCHED_ATTR_BYTES = 56
 const SCHED_FLAG_KEEP_POLICY = 8
+const SCHED_BATCH = 3
 
 const INSTRUCTION_BYTES = 8
 const FPROG_BYTES = 16
@@ -116,14 +122,25 @@ function bind(koffi: Koffi): Libc {
       bindTo(fd, address, address.byteLength) === 0 && listen(fd, backlog) === 0,
     close: (fd) => void close(fd),
     setSlice(sliceNs, nice) {
-      const attr = Buffer.alloc(SCHED_ATTR_BYTES)
-      attr.writeUInt32LE(SCHED_ATTR_BYTES, 0)
+      const attr = schedulingOf(nice)
       attr.writeUInt32LE(SCHED_FLAG_KEEP_POLICY, 8)
-      attr.writeInt32LE(nice, 16)
       attr.writeBigUInt64LE(BigInt(sliceNs), 24)
       return schedule(SYS_SCHED_SETATTR, 0, attr, 0) === 0
     },
+    setBatch(nice) {
+      const attr = schedulingOf(nice)
+      attr.writeUInt32LE(SCHED_BATCH, 4)
+      return schedule(SYS_SCHED_SETATTR, 0, attr, 0) === 0
+    },
   }
+}
+
+/** A `sched_attr` of the ordinary policy. */
+function schedulingOf(nice: number): Buffer {
+  const attr = Buffer.alloc(SCHED_ATTR_BYTES)
+  attr.writeUInt32LE(SCHED_ATTR_BYTES, 0)
+  attr.writeInt32LE(nice, 16)
+  return attr
 }
 
 /** A C `int` that says yes or no. */

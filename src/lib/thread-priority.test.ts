@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { getPriority, release, setPriority } from 'node:os'
 import { expect, it } from 'vitest'
-import { giveWay, wakePromptly } from './thread-priority.js'
+import { giveWay, waitForTurn, wakePromptly } from './thread-priority.js'
 
 const isLinux = process.platform === 'linux'
 
@@ -31,4 +31,14 @@ it('a thread that is to be woken at once runs in short slices, with the priority
   const [major = 0, minor = 0] = release().split('.').map(Number)
   const isTold = slice !== undefined && (major > 6 || (major === 6 && minor >= 12))
   expect(isTold ? slice : '100000').toBe('100000')
+})
+
+it('a thread that waits for its turn is one of the batch policy, with the priority it had', () => {
+  const before = getPriority(0)
+  waitForTurn()
+  expect(getPriority(0)).toBe(before)
+  if (!isLinux) return
+  const told = readFileSync('/proc/thread-self/sched', 'utf8')
+  const [, policy] = /^policy\s*:\s*(\d+)/m.exec(told) ?? []
+  expect(policy ?? '3').toBe('3')
 })

@@ -39,3 +39,17 @@ export function wakePromptly(): void {
     // Forbidden here: it waits like the others.
   }
 }
+
+/**
+ * The calling thread, and those it starts from now on, take the core from nobody when they are woken.
+ * For workers that are more than there are cores: they interrupt each other otherwise, and each then
+ * finds less to do at a time. Four on two cores: 1.14 [1.10 … 1.19] times what one costs a request
+ * without, 1.09 [1.04 … 1.13] with it. Needs koffi; elsewhere this does nothing.
+ */
+export function waitForTurn(): void {
+  try {
+    libc()?.setBatch(getPriority(0))
+  } catch {
+    // Forbidden here: it interrupts others as before.
+  }
+}

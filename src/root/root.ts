@@ -159,6 +159,7 @@ export class Root {
       watchdog: this.#watchdog,
       data: (worker) => ({
         worker,
+        workers: count,
         heartbeat,
         trafficHost: options.trafficHost,
         log: this.#logOptions,

@@ -7,6 +7,8 @@ export type { ClusterSetup } from '../options/options.js'
 /** What a worker thread is started with. */
 export interface WorkerThreadData {
   readonly worker: number
+  /** How many there are. */
+  readonly workers: number
   readonly heartbeat: SharedArrayBuffer
   readonly trafficHost: string
   readonly log: LogOptions

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { MessagePort } from 'node:worker_threads'
 import type { Actor, ActorRef } from '../actor/actor.js'
 import { PortLink } from '../actor/link.js'
@@ -7,6 +8,7 @@ import { unreachable } from '../lib/assert.js'
 import { systemTime } from '../lib/clock.js'
 import { collectAtRest } from '../lib/idle-collector.js'
 import { nodeMs } from '../lib/node-clock.js'
+import { waitForTurn } from '../lib/thread-priority.js'
 import { driveWheel, TimerWheel } from '../lib/timer-wheel.js'
 import { openListener } from '../listener/open-listener.js'
 import { PortGroup } from '../listener/port-group.js'
@@ -128,6 +130,7 @@ export class WorkerThread implements Actor<RootToWorker> {
     const heartbeat = new Heartbeat(this.#data.heartbeat, this.#data.worker, systemTime, BEAT_MS)
     setInterval(() => heartbeat.beat(), BEAT_MS)
     collectAtRest(systemTime, REST_SHARE)
+    if (this.#data.workers > availableParallelism()) waitForTurn()
   }
 
   receive(m: RootToWorker): void {
