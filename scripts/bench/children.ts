@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,6 +59,7 @@ export class Household {
     started.stderr.on('data', hear)
     started.on('error', (error) => hear(Buffer.from(error.message)))
     const child: Child = { pid: started.pid ?? 0, process: started, said: () => text }
+    equalPriority(child.pid)
     this.#children.add(child)
     return child
   }
@@ -127,4 +128,19 @@ export function freePort(): Promise<number> {
       probe.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
     })
   })
+}
+
+/**
+ * A detached process is a session, and so for the scheduler of Linux a group of its own ("autogroup",
+ * sched(7)), which does not inherit the priority of ours. Without the same one, a load generator of
+ * higher priority keeps the back end from its core until all its connections are busy, and measures
+ * how many those are.
+ */
+function equalPriority(pid: number): void {
+  try {
+    const [, nice] = / nice (-?\d+)/.exec(readFileSync('/proc/self/autogroup', 'utf8')) ?? []
+    if (nice !== undefined) writeFileSync(`/proc/${pid}/autogroup`, nice)
+  } catch {
+    // No such groups here, or not allowed: then ours has no other priority either.
+  }
 }
