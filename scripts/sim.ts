@@ -8,6 +8,7 @@
  *     npm run sim -- --from 7           # fresh ones begin there
  *     npm run sim -- --seed 1234        # one again, with what happened in it
  *     npm run sim -- --plot sleeper     # all with this plot (src/store/sim/adversary.ts)
+ *     npm run sim -- --links            # all over the real connections of src/peer, not a fifth
  *     npm run sim -- --keep             # what fails goes to failed-seeds.txt
  *     npm run sim -- --plants           # which seeds find the planted bugs
  */
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     from: { type: 'string' },
     nodes: { type: 'string' },
     plot: { type: 'string' },
+    links: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     plants: { type: 'boolean', default: false },
   },
@@ -54,6 +56,7 @@ function shapeOf(): Shape {
   return {
     ...(values.nodes === undefined ? {} : { nodes: Number(values.nodes) }),
     ...(plot === undefined ? {} : { plot }),
+    ...(values.links ? { peers: true } : {}),
   }
 }
 

@@ -73,11 +73,44 @@ it('a body does not share memory with what arrived', () => {
   expect(Buffer.from(bodies[0] as Uint8Array).toString()).toBe('body of the frame')
 })
 
+/** As somebody would send it who means it: the check of the header is right. */
 const length = (bytes: number): Uint8Array => {
   const frame = good.slice()
-  new DataView(frame.buffer).setUint32(8, bytes)
+  const view = new DataView(frame.buffer)
+  view.setUint32(8, bytes)
+  view.setUint16(6, crc16(Buffer.from([...frame.subarray(4, 6), ...frame.subarray(8, 12)])))
   return frame
 }
+
+/** Bit by bit, to judge the table. */
+function crc16(bytes: Uint8Array): number {
+  let rest = 0xffff
+  for (const byte of bytes) {
+    for (let bit = 7; bit >= 0; bit--) {
+      const isOdd = ((rest >> 15) ^ (byte >> bit)) & 1
+      rest = ((rest << 1) & 0xffff) ^ (isOdd === 1 ? 0x1021 : 0)
+    }
+  }
+  return rest
+}
+
+it('the check of the header is CRC-16/CCITT', () => {
+  // The check value of the catalogues.
+  expect(crc16(ascii('123456789'))).toBe(0x29b1)
+  expect([...length(good.byteLength - HEADER_BYTES)]).toEqual([...good])
+})
+
+it('a header that was damaged anywhere is a fault at once, and waits for no body', () => {
+  for (let at = 0; at < HEADER_BYTES - 4; at++) {
+    for (let bits = 1; bits < 256; bits++) {
+      const { frames, faults, decoder } = reader()
+      decoder.push(changed(at, (good[at] as number) ^ bits).subarray(0, HEADER_BYTES))
+      const isLetterOfMethod = at === 0 && faults.length === 0
+      if (isLetterOfMethod) decoder.end()
+      expect([faults.length, frames.length], `byte ${at} ^ ${bits}`).toEqual([1, 0])
+    }
+  }
+})
 
 it.each<[string, FrameFault['code'], Uint8Array]>([
   ['a length above the bound', 'length', length(BODY_BYTES_MAX + 1)],
@@ -85,9 +118,10 @@ it.each<[string, FrameFault['code'], Uint8Array]>([
   ['a length that is too short', 'checksum', length(3)],
   ['a length that is too long', 'truncated', length(5000)],
   ['another magic', 'magic', changed(3, 0x51)],
-  ['another version', 'version', changed(4, 2)],
-  ['reserved bytes', 'reserved', changed(7, 1)],
-  ['a damaged type', 'checksum', changed(5, FRAME.CHUNK)],
+  ['another version', 'version', changed(4, 1)],
+  ['a damaged check of the header', 'header', changed(7, (good[7] as number) ^ 1)],
+  ['a damaged type', 'header', changed(5, FRAME.CHUNK)],
+  ['a damaged length', 'header', changed(10, 1)],
   ['a damaged checksum', 'checksum', changed(12, (good[12] as number) ^ 1)],
   ['a damaged body', 'checksum', changed(HEADER_BYTES + 4, 0)],
   ['a cut header', 'truncated', good.subarray(0, 9)],

@@ -8,14 +8,17 @@ import { crc32 } from 'node:zlib'
  * | 0 | 4 | magic {@link MAGIC} |
  * | 4 | 1 | version of this layout, {@link FRAME_VERSION} |
  * | 5 | 1 | type, one of {@link FRAME} |
- * | 6 | 2 | reserved, 0 |
+ * | 6 | 2 | CRC-16 of bytes 4, 5 and 8..11, see {@link headerCheck} |
  * | 8 | 4 | bytes of the body, big-endian, at most {@link BODY_BYTES_MAX} |
  * | 12 | 4 | CRC-32 of bytes 4..11 and the body |
+ *
+ * The header has a check of its own, since a damaged length would make a body of everything that
+ * follows: bytes keep coming, so the connection looks alive, and no frame ever arrives.
  */
 export const HEADER_BYTES = 16
 /** The first byte is in no text and starts no TLS record, so that a stranger is told apart by it. */
 export const MAGIC = Uint8Array.of(0x8a, 0x45, 0x47, 0x50)
-export const FRAME_VERSION = 1
+export const FRAME_VERSION = 2
 export const BODY_BYTES_MAX = 16 * 1024 * 1024
 
 /** Types of frames. Part of the wire format: append only. */
@@ -46,7 +49,7 @@ export interface FrameFault {
     | 'tls'
     | 'magic'
     | 'version'
-    | 'reserved'
+    | 'header'
     | 'type'
     | 'length'
     | 'checksum'
@@ -71,6 +74,7 @@ export function encodeFrame(type: FrameType, body: Uint8Array): Uint8Array<Array
   frame[4] = FRAME_VERSION
   frame[5] = type
   view.setUint32(8, body.byteLength)
+  view.setUint16(6, headerCheck(frame))
   frame.set(body, HEADER_BYTES)
   view.setUint32(12, checksum(frame, body))
   return frame
@@ -79,6 +83,24 @@ export function encodeFrame(type: FrameType, body: Uint8Array): Uint8Array<Array
 function checksum(header: Uint8Array, body: Uint8Array): number {
   return crc32(body, crc32(header.subarray(4, 12)))
 }
+
+/** By the byte that leaves: what remains of it, for the polynomial 0x1021 (CCITT). */
+const CRC16 = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let rest = byte << 8
+  for (let bit = 0; bit < 8; bit++) rest = (rest & 0x8000) === 0 ? rest << 1 : (rest << 1) ^ 0x1021
+  return rest
+})
+
+/** CRC-16/CCITT of version, type and length: no damage within 16 neighbouring bits goes unseen. */
+function headerCheck(header: Uint8Array): number {
+  let rest = 0xffff
+  for (const at of HEADER_CHECKED) {
+    rest = ((rest << 8) & 0xffff) ^ (CRC16[(rest >> 8) ^ (header[at] as number)] as number)
+  }
+  return rest
+}
+
+const HEADER_CHECKED = [4, 5, 8, 9, 10, 11] as const
 
 /** While less than this is announced it is allocated at once, else as it arrives. */
 const FIRST_ALLOCATION_BYTES = 64 * 1024
@@ -172,8 +194,8 @@ export class FrameDecoder {
       const message = `the peer uses frame version ${version}, this node ${FRAME_VERSION}`
       return { code: 'version', message }
     }
-    if (this.#view.getUint16(6) !== 0) {
-      return { code: 'reserved', message: 'the reserved bytes of a frame are not 0' }
+    if (this.#view.getUint16(6) !== headerCheck(this.#header)) {
+      return { code: 'header', message: 'the header of a frame was damaged on its way' }
     }
     const length = this.#view.getUint32(8)
     if (length > BODY_BYTES_MAX) {
