@@ -37,6 +37,24 @@ it.each<[string, readonly Batch[], readonly (number | null)[], string[]]>([
   expect(keys(table)).toEqual(wanted)
 })
 
+it.each<[string, number, Batch, number]>([
+  ['a beat', 1000, batch(1, 1, 1), 0],
+  ['a change', 1000, batch(1, 1, 2, 'b'), 0],
+  ['a beat across a gap', 1000, batch(1, 2, 2), 1000],
+  // The entry has outlived its time meanwhile, and was dropped: it starts anew, when it hears so.
+  ['a beat after what outlived its time', 10_000, batch(1, 1, 1), 10_000],
+])('%s makes what is known as new as it is', (_name, nowMs, next, ageMs) => {
+  const table = new Table(limits)
+  const long: Batch = { ...batch(1, 0, 1, 'short'), puts: [['long', value(1), 60_000]] }
+  const puts = [...long.puts, ['short', value(1), 2_000] as const]
+  table.accept(member('m'), 'boot', { ...long, puts }, 0)
+  table.expire(nowMs, 0)
+  table.accept(member('m'), 'boot', next, nowMs)
+  expect(table.page('long', null, 1e9, nowMs).members).toEqual([['m', 'inc-m', ageMs]])
+  // It was heard, all the same.
+  expect(table.lastBeatMs('inc-m')).toBe(nowMs)
+})
+
 it('another boot starts from nothing', () => {
   const table = new Table(limits)
   table.accept(member('m'), 'boot-1', batch(9, 0, 5, 'a'), 0)

@@ -11,7 +11,10 @@ interface Row {
   readonly bootId: string
   readonly sync: number
   have: number
+  /** When anything was heard of it. */
   lastBeatMs: number
+  /** When the entries were what it says: older than its last beat while that could not be taken. */
+  asOfMs: number
   bytes: number
   readonly entries: Map<string, Entry>
   /** Something outlived its time here that the member believes to be known. */
@@ -60,14 +63,18 @@ export class Table {
     if (known === undefined || known.isStale || sync > known.sync) {
       if (from !== 0) return { sync, have: 0 }
       const row = this.#begin(member, bootId, sync, nowMs)
-      return row === null ? null : this.#take(row, batch)
+      return row === null ? null : this.#take(row, batch, nowMs)
     }
     // A gap, or nothing new: it is told where to go on.
-    if (from > known.have || to <= known.have) return { sync, have: known.have }
+    if (from > known.have) return { sync, have: known.have }
+    if (to <= known.have) {
+      known.asOfMs = nowMs
+      return { sync, have: known.have }
+    }
     // It may repeat what is known, when answers were lost: what it says is as new as its beat. From
     // 0 on it does not name what is gone.
     const row = from === 0 && known.have > 0 ? this.#begin(member, bootId, sync, nowMs) : known
-    return row === null ? null : this.#take(row, batch)
+    return row === null ? null : this.#take(row, batch, nowMs)
   }
 
   /** Monotonic time of the last beat; null: none was heard. */
@@ -92,7 +99,7 @@ export class Table {
    */
   expire(nowMs: number, forgetBeforeMs: number): void {
     for (const row of [...this.#rows.values()]) {
-      const ageMs = nowMs - row.lastBeatMs
+      const ageMs = nowMs - row.asOfMs
       for (const [key, entry] of row.entries) {
         if (ageMs <= entry.ttlMs || key === HEARTBEAT_KEY) continue
         this.#drop(row, key)
@@ -113,7 +120,7 @@ export class Table {
     let last: Cursor | null = null
     for (const row of this.#inOrder(after)) {
       const { name, incarnation } = row.member
-      const ageMs = nowMs - row.lastBeatMs
+      const ageMs = nowMs - row.asOfMs
       const isFirst = after !== null && compare(after, [name, incarnation]) === 0
       const start = isFirst ? after[2] : null
       let place = -1
@@ -143,6 +150,7 @@ export class Table {
       sync,
       have: 0,
       lastBeatMs: nowMs,
+      asOfMs: nowMs,
       bytes: 0,
       entries: new Map(),
       isStale: false,
@@ -152,7 +160,7 @@ export class Table {
     return row
   }
 
-  #take(row: Row, batch: Batch): Ack {
+  #take(row: Row, batch: Batch, nowMs: number): Ack {
     const coming = batch.puts.reduce((sum, [key, value]) => sum + entryBytes(key, value), 0)
     const { member, bytesMax } = this.#limits
     const isTooMuch =
@@ -174,6 +182,7 @@ export class Table {
     }
     if (batch.puts.length > 0) row.keys = null
     row.have = batch.to
+    row.asOfMs = nowMs
     return { sync: row.sync, have: row.have }
   }
 
