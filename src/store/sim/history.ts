@@ -40,7 +40,7 @@ export class History {
   readonly ops: ClientOp[] = []
   /** By revision, as the first node applied it. */
   readonly #applied: Applied[] = []
-  /** Revisions at which each value was written. */
+  /** Revisions at which each value of a client was written. */
   readonly #writes = new Map<string, number[]>()
   /** Lowest revision that is known; the first ones may be seen in a snapshot alone. */
   acks = 0
@@ -89,7 +89,9 @@ export class History {
     }
     this.#applied[revision] = { events, digest }
     for (const event of events) {
-      if (event.type !== 'put') continue
+      // What the cluster notes of itself may come to be the same again: the same silence of a member,
+      // noted by the same leader after one whose clock is another.
+      if (event.type !== 'put' || event.kv.key.startsWith('/')) continue
       const value = text(event.kv.value)
       const at = this.#writes.get(value)
       if (at === undefined) this.#writes.set(value, [revision])
