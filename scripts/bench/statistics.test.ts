@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { Prng } from '../../src/lib/prng.js'
-import { median, pairedRatio, spreadOf } from './statistics.js'
+import { addedRatio, median, pairedRatio, spreadOf } from './statistics.js'
 
 it.each<[name: string, values: number[], want: number]>([
   ['one value', [7], 7],
@@ -38,6 +38,16 @@ it('gives the same interval again', () => {
   const values = [1.1, 1.3, 1.2, 1.15, 1.4]
   const bases = [1, 1, 1, 1, 1]
   expect(pairedRatio(values, bases)).toEqual(pairedRatio(values, bases))
+})
+
+it('what is added is counted from the floor', () => {
+  expect(addedRatio([4, 4, 4], [3, 3, 3], [1, 1, 1])).toEqual({ median: 1.5, low: 1.5, high: 1.5 })
+})
+
+it('a floor that is above the bases now and then leaves no upper end', () => {
+  const ratio = addedRatio([3, 3, 3, 3, 3], [2, 2, 2, 2, 2], [1, 1, 1, 2.5, 2.5])
+  expect(ratio.median).toBe(2)
+  expect(ratio.high).toBe(Number.POSITIVE_INFINITY)
 })
 
 it('the interval holds the true ratio about as often as it says', () => {

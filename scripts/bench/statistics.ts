@@ -67,7 +67,8 @@ export const medianWithInterval = (values: readonly number[]): Spread => bootstr
 
 /**
  * Ratio of what two sides add to a floor that all three share, such as a direct connection: medians
- * over rounds are taken first, as the difference of two single rounds can be next to nothing.
+ * over rounds are taken first, as the difference of two single rounds can be next to nothing. Infinite
+ * where the bases are not above the floor: then the ratio tells nothing.
  */
 export function addedRatio(
   values: readonly number[],
@@ -82,7 +83,8 @@ export function addedRatio(
   return bootstrap(rounds, (drawn) => {
     const floor = median(drawn.map((each) => each.floor))
     const added = median(drawn.map((each) => each.value)) - floor
-    return added / (median(drawn.map((each) => each.base)) - floor)
+    const base = median(drawn.map((each) => each.base)) - floor
+    return base > 0 ? added / base : Number.POSITIVE_INFINITY
   })
 }
 

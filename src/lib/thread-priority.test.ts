@@ -1,7 +1,13 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { getPriority, release, setPriority } from 'node:os'
 import { expect, it } from 'vitest'
-import { giveWay, waitForTurn, wakePromptly } from './thread-priority.js'
+import {
+  giveWay,
+  helpersGiveWay,
+  helperThreads,
+  waitForTurn,
+  wakePromptly,
+} from './thread-priority.js'
 
 const isLinux = process.platform === 'linux'
 
@@ -17,6 +23,30 @@ it('the calling thread gives way, and not more than it does already', () => {
     setPriority(0, before)
   } catch {
     // Only root may take it back; this thread ends with this file.
+  }
+})
+
+it.each([
+  ['the first five after the main one', 100, [100, 107, 101, 103, 102, 104, 105, 106]],
+  [
+    'without those that a later count of the system gave lower numbers',
+    100,
+    [3, 100, 101, 102, 103, 104, 105],
+  ],
+] as const)('helpers are %s', (_name, pid, threads) => {
+  expect(helperThreads(pid, threads)).toEqual([101, 102, 103, 104, 105])
+})
+
+it('helpers give way, and no other thread does', () => {
+  if (!isLinux) return
+  const threads = readdirSync('/proc/self/task').map(Number)
+  const before = threads.map((thread) => getPriority(thread))
+  helpersGiveWay()
+  const helpers = helperThreads(process.pid, threads)
+  expect(helpers.length).toBeGreaterThan(0)
+  for (const [i, thread] of threads.entries()) {
+    const was = before[i] as number
+    expect(getPriority(thread)).toBe(helpers.includes(thread) ? Math.max(was, 10) : was)
   }
 })
 

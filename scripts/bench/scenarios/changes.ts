@@ -81,10 +81,7 @@ export function changesBar(changing: Series, quiet: Series): Bar {
 }
 
 /** Long enough for several changes. */
-const plan = (bench: Bench): Rounds => ({
-  ...shortRounds(bench),
-  seconds: bench.effort.sliceSeconds,
-})
+const plan = (bench: Bench): Rounds => shortRounds(bench, 5, 1)
 
 export const changes: Scenario = {
   name: 'changes',

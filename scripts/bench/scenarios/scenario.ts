@@ -40,13 +40,13 @@ export const tightRounds = ({ effort }: Bench): Rounds => ({
 })
 
 /**
- * Of a scenario that judges a percentile: many rounds, and short ones, since one pause of the machine
- * decides the p99 of a whole round.
+ * Of a scenario that judges a percentile, or a ratio so near one that few rounds do not tell: many
+ * rounds, and short ones, since one pause of the machine decides the p99 of a whole round.
  */
-export const shortRounds = ({ effort }: Bench): Rounds => ({
-  count: 3 * effort.rounds,
+export const shortRounds = ({ effort }: Bench, times = 3, parts = 2): Rounds => ({
+  count: times * effort.rounds,
   slices: 1,
-  seconds: effort.sliceSeconds / 2,
+  seconds: effort.sliceSeconds / parts,
 })
 
 /** Of a scenario that only prints. */

@@ -7,7 +7,7 @@ import { sleep } from '../children.js'
 import { costsOf, ratioTable, throughputTable } from '../figures.js'
 import { gateway, OUR_NAME } from '../peers/gateway.js'
 import { emptyResult, type ScenarioResult, type Table } from '../result.js'
-import { interleave, load as loadSide, type Side } from '../rounds.js'
+import { interleave, load as loadSide, type Rounds, type Side } from '../rounds.js'
 import { cpuMicros, figuresOf, type Series } from '../sample.js'
 import { type Peer, PLAIN_SITE, type Subject } from '../site.js'
 import { medianWithInterval, pairedRatio, type Spread, spreadOf } from '../statistics.js'
@@ -18,16 +18,18 @@ import {
   origin,
   type Scenario,
   secondsOf,
-  tightRounds,
+  shortRounds,
   warmUp,
 } from './scenario.js'
 
 const BYTES = 64
 const COUNTS = [1, 2, 4] as const
-const BALANCE_SECONDS = 0.4
+const BALANCE_SECONDS = 0.2
 /** Where 64 connections fall is chance: more readings than rounds. */
-const BALANCES_A_ROUND = 3
+const BALANCES_A_ROUND = 9
 const COUNT_EVERY_MS = 15
+
+const plan = (bench: Bench): Rounds => shortRounds(bench, 4)
 
 /** Connections of the fullest worker over the mean; `counts` leaves out workers without any. */
 export function imbalance(counts: readonly number[], workers: number): number {
@@ -127,7 +129,7 @@ export const workers: Scenario = {
   name: 'workers',
   title: 'GET, proxied, 64-byte answer, with one, two and four workers',
   plannedSeconds: (bench) =>
-    secondsOf(tightRounds(bench), 6) +
+    secondsOf(plan(bench), 6) +
     6 * bench.effort.warmUpSeconds +
     2 * BALANCE_SECONDS * BALANCES_A_ROUND * bench.effort.rounds,
   async run(given): Promise<ScenarioResult> {
@@ -138,7 +140,7 @@ export const workers: Scenario = {
     const nginx = bench.peers.find(({ name }) => name === 'nginx')
     const theirs = nginx === undefined ? [] : await startWorkers(bench, nginx, backEnd.ports)
     const sides = [...ours, ...theirs]
-    const series = await interleave(bench, workers.name, sides, tightRounds(bench))
+    const series = await interleave(bench, workers.name, sides, plan(bench))
     const readings: number[][] = []
     for (const [i, count] of COUNTS.entries()) {
       if (count > 1) readings.push(await balanceOf(bench, ours[i] as Side, count))
