@@ -12,8 +12,11 @@ import type { Scenario } from './scenario.js'
 const OBJECT_COUNT = 1000
 const SERVER_COUNT = 10
 const WORKERS = 2
-/** Threads give memory back once they have been at rest for a while (`lib/idle-collector.ts`). */
-const SETTLE_SECONDS = 20
+/**
+ * Threads give memory back once they have been at rest for a while, and what came just after that half
+ * a minute later (`lib/idle-collector.ts`).
+ */
+const SETTLE_SECONDS = 45
 /** Long enough that a collection, once in a while, does not stand for all of the time. */
 const READINGS = 3
 const SLICES_PER_READING = 5
