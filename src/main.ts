@@ -1,11 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { helpersGiveWay } from './lib/thread-priority.js'
+import { helpersGiveWay, START_UP_MS } from './lib/thread-priority.js'
 import { type Effective, printConfig, readOptions } from './options/options.js'
 import { Root } from './root/root.js'
 import { VERSION } from './version.js'
-
-/** By then all workers serve, also on a slow machine: until then nobody has to wait for helpers. */
-const START_UP_MS = 5_000
 
 const outcome = readOptions(process.argv.slice(2), process.env, (path) =>
   readFileSync(path, 'utf8'),

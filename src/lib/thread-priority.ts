@@ -3,6 +3,12 @@ import { getPriority, setPriority } from 'node:os'
 import { libc } from './libc.js'
 
 /**
+ * Milliseconds from a start until threads give way: by then all workers serve, also on a slow machine.
+ * Requests come first, but not before there are workers.
+ */
+export const START_UP_MS = 5_000
+
+/**
  * Between the default and "below normal": on a core that both want, a thread at the default gets
  * three times as much, and mostly comes first when it wakes up.
  */

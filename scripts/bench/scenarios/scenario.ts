@@ -43,7 +43,7 @@ export const tightRounds = ({ effort }: Bench): Rounds => ({
  * Of a scenario that judges a percentile, or a ratio so near one that few rounds do not tell: many
  * rounds, and short ones, since one pause of the machine decides the p99 of a whole round.
  */
-export const shortRounds = ({ effort }: Bench, times = 3, parts = 2): Rounds => ({
+export const shortRounds = ({ effort }: Bench, times: number, parts = 2): Rounds => ({
   count: times * effort.rounds,
   slices: 1,
   seconds: effort.sliceSeconds / parts,
