@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { collectGently } from './lib/collector.js'
 import { helpersGiveWay, START_UP_MS } from './lib/thread-priority.js'
 import { type Effective, printConfig, readOptions } from './options/options.js'
 import { Root } from './root/root.js'
@@ -20,6 +21,7 @@ else if (outcome.type === 'refused') {
 }
 
 async function run(effective: Effective): Promise<void> {
+  collectGently()
   const root = create(effective, (message) => {
     process.stderr.write(`easegress-server: ${message}\n`)
     stop()

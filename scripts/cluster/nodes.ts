@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Cables } from './cables.js'
 
 const PARENT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'src', 'parent.js')
 const START_MS = 60_000
@@ -189,6 +190,8 @@ export class Node {
 
 export interface NodesOptions {
   readonly workers?: number
+  /** Between the nodes; the caller's to close. */
+  readonly cables?: Cables
   /** Of a node, by its home directory. */
   readonly env?: (home: string) => Env
 }
@@ -208,15 +211,19 @@ export class Nodes {
     flags: readonly string[] = [],
     options: NodesOptions = {},
   ): Promise<Nodes> {
-    const { workers = 1, env = () => ({}) } = options
+    const { workers = 1, env = () => ({}), cables } = options
     const dir = mkdtempSync(join(tmpdir(), 'easegress-nodes-'))
     const ports: number[] = []
-    while (ports.length < 3 * count) {
+    while (ports.length < 4 * count) {
       const port = await freePort()
       if (!ports.includes(port)) ports.push(port)
     }
     const peers = ports.slice(0, count).map((port) => `http://127.0.0.1:${port}`)
-    const initial = peers.map((url, i) => `eg-${i + 1}=${url}`).join(',')
+    const reached = cables === undefined ? ports.slice(0, count) : ports.slice(3 * count)
+    const initial = reached.map((port, i) => `eg-${i + 1}=http://127.0.0.1:${port}`).join(',')
+    for (const [i, port] of reached.entries()) {
+      await cables?.lay(`eg-${i + 1}`, ports[i] as number, port)
+    }
     const all = peers.map((url, i) => {
       const home = mkdtempSync(join(dir, `eg-${i + 1}-`))
       const address = `127.0.0.${i + 1}`

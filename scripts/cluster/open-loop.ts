@@ -1,7 +1,8 @@
 /**
  * A process that sends requests to one server at fixed times, whether or not the ones before were
- * answered: `open-loop.js HOST PORT PER_SECOND`. To each message of its parent it answers what it
- * has measured since the last one: milliseconds from the time a request was due to its answer.
+ * answered: `open-loop.js HOST PORT PER_SECOND`. It says when it is ready, and begins with the first
+ * message of its parent. To each it answers what it has measured since the last one: milliseconds
+ * from the time a request was due to its answer.
  */
 import { Agent } from 'node:http'
 import { ask, sleep } from './nodes.js'
@@ -17,6 +18,9 @@ const agent = new Agent({ keepAlive: true, maxSockets: 16 })
 let latenciesMs: number[] = []
 let failures = 0
 
+const asked = new Promise<void>((resolve) => {
+  process.on('message', () => resolve())
+})
 process.on('message', () => {
   process.send?.({ latenciesMs, failures } satisfies Measured)
   latenciesMs = []
@@ -34,6 +38,8 @@ async function send(dueMs: number): Promise<void> {
   }
 }
 
+process.send?.('ready')
+await asked
 const stepMs = 1_000 / Number(perSecond)
 for (let dueMs = performance.now(); ; dueMs += stepMs) {
   const restMs = dueMs - performance.now()

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { framesOf } from '../protocol/object-frames.js'
 import type { ConfigVersion } from '../protocol/version.js'
 import type { CoordinatorToWorker, Serving } from '../protocol/worker.js'
 import type { Registry } from './registry.js'
@@ -11,6 +12,9 @@ const serving = (version: number): Serving => ({
   failed: [],
   listeners: [],
 })
+
+const sizeOf = (m: CoordinatorToWorker): number =>
+  'puts' in m && m.puts instanceof Uint8Array ? [...framesOf(m.puts)].length : 0
 
 /** Objects by their numbers, each with one byte for a frame. */
 function bench(count: number) {
@@ -27,7 +31,7 @@ function bench(count: number) {
     ask: () => Promise.reject(new Error('nothing is asked')),
   } as never)
   const shown = (): (readonly [string, number])[] =>
-    told.splice(0).map((m) => [m.type, 'puts' in m ? m.puts.length : 0] as const)
+    told.splice(0).map((m) => [m.type, sizeOf(m)] as const)
   return { links, registry, shown }
 }
 

@@ -1,4 +1,5 @@
 import type { ActorRef } from '../actor/actor.js'
+import { joinFrames, type ObjectFrames } from '../protocol/object-frames.js'
 import { type ConfigVersion, compareVersions, isNewer, NO_CONFIG } from '../protocol/version.js'
 import type { CoordinatorToWorker, ListenerState, Serving } from '../protocol/worker.js'
 import type { Registry, RegistryChange } from './registry.js'
@@ -106,11 +107,11 @@ export class WorkerLinks {
     link.ref.tell({ type: 'full-end', to })
   }
 
-  #parts(names: readonly string[]): (readonly Uint8Array[])[] {
-    const parts: (readonly Uint8Array[])[] = []
+  #parts(names: readonly string[]): ObjectFrames[] {
+    const parts: ObjectFrames[] = []
     for (let at = 0; at < names.length; at += PART_OBJECTS) {
       const part = names.slice(at, at + PART_OBJECTS)
-      parts.push(inOneBuffer(part.map((name) => this.#registry.frame(name))))
+      parts.push(joinFrames(part.map((name) => this.#registry.frame(name))))
     }
     return parts
   }
@@ -126,7 +127,7 @@ export class WorkerLinks {
     link.deletes.clear()
     link.sent = to
     link.inFlight = to
-    const puts = parts.pop() ?? []
+    const puts = parts.pop() ?? joinFrames([])
     for (const part of parts) link.ref.tell({ type: 'delta-part', puts: part })
     link.ref.tell({ type: 'delta', from, to, puts, deletes })
   }
@@ -183,19 +184,4 @@ export class WorkerLinks {
     }
     return found === null ? null : { state: found.state, error: found.error }
   }
-}
-
-/**
- * Copies that lie one after the other. A worker that is sent them has one buffer to allocate and to
- * collect, not one for each.
- */
-function inOneBuffer(frames: readonly Uint8Array[]): readonly Uint8Array[] {
-  const whole = new Uint8Array(frames.reduce((sum, frame) => sum + frame.byteLength, 0))
-  let end = 0
-  return frames.map((frame) => {
-    const at = end
-    end += frame.byteLength
-    whole.set(frame, at)
-    return whole.subarray(at, end)
-  })
 }

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads'
 import type { Asks } from '../actor/actor.js'
 import type { LogLevel } from '../telemetry/log.js'
 import type { ProfileOptions } from '../telemetry/profile.js'
+import type { ObjectFrames } from './object-frames.js'
 import type { ConfigVersion } from './version.js'
 
 /** An object on its way to a worker; each travels as its own msgpack frame. */
@@ -22,7 +23,7 @@ export interface FullBegin {
 }
 export interface FullPart {
   readonly type: 'full-part'
-  readonly puts: readonly Uint8Array[]
+  readonly puts: ObjectFrames
 }
 export interface FullEnd {
   readonly type: 'full-end'
@@ -32,7 +33,7 @@ export interface FullEnd {
 /** What goes before a delta that is too long for one message. */
 export interface DeltaPart {
   readonly type: 'delta-part'
-  readonly puts: readonly Uint8Array[]
+  readonly puts: ObjectFrames
 }
 
 /** What changed between two versions, behind its parts. A worker that is not at `from` asks for the full set. */
@@ -40,7 +41,7 @@ export interface Delta {
   readonly type: 'delta'
   readonly from: ConfigVersion
   readonly to: ConfigVersion
-  readonly puts: readonly Uint8Array[]
+  readonly puts: ObjectFrames
   readonly deletes: readonly string[]
 }
 

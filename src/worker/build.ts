@@ -1,9 +1,11 @@
 import { unpack } from 'msgpackr'
 import { assert } from '../lib/assert.js'
 import type { AnyObjectKind, RuntimeObject, SharedKeys, WorkerEnv } from '../objects/contract.js'
+import { framesOf, type ObjectFrames } from '../protocol/object-frames.js'
 import type { ObjectFrame } from '../protocol/worker.js'
 import type { DataViews } from './data-views.js'
 import type { SharedMemory } from './shared-memory.js'
+import { Slice } from './slice.js'
 import { YoungCollector } from './young-collector.js'
 
 /** An object at work, with what the next generation needs to know of it. */
@@ -18,7 +20,7 @@ export interface LiveObject {
 }
 
 export interface BuildInput {
-  readonly puts: readonly Uint8Array[]
+  readonly puts: readonly ObjectFrames[]
   readonly live: ReadonlyMap<string, LiveObject>
 }
 
@@ -33,17 +35,8 @@ export interface Built {
   readonly failed: readonly FailedObject[]
 }
 
-/** A slice of building holds the loop no longer than about this. */
-const SLICE_MS = 1
 /** So many are decoded before they are built: the specs of ten thousand are 20 MB. */
 const CHUNK_OBJECTS = 128
-
-/**
- * The young generation is collected after so many slices of a long build. What is built lives, and to
- * move it is what a collection costs: 1 ms of the thread's own time for this much, 5 to 10 where V8
- * waits until its 16 MB are used up.
- */
-const COLLECT_SLICES = 3
 
 const ORDER = ['business', 'pipeline', 'gate'] as const
 
@@ -72,16 +65,18 @@ export class Builder {
 
   /** Never rejects but for the loss of the root, which ends the thread anyway. */
   async build({ puts, live }: BuildInput): Promise<Built> {
-    const slice = new Slice(this.#young)
+    const slice = new Slice({ young: this.#young, isServing: live.size > 0 })
     const objects: LiveObject[] = []
     const failed: FailedObject[] = []
     const waiting = new Map<string, Uint8Array[]>(ORDER.map((category) => [category, []]))
-    for (const bytes of puts) {
-      await slice.rest()
-      const { kind, name, createdVersion } = unpack(bytes) as ObjectFrame
-      const category = this.#kinds.get(kind)?.category
-      if (category !== undefined) waiting.get(category)?.push(bytes)
-      else failed.push({ name, createdVersion, error: `kind ${kind} is not supported here` })
+    for (const joined of puts) {
+      for (const bytes of framesOf(joined)) {
+        await slice.rest()
+        const { kind, name, createdVersion } = unpack(bytes) as ObjectFrame
+        const category = this.#kinds.get(kind)?.category
+        if (category !== undefined) waiting.get(category)?.push(bytes)
+        else failed.push({ name, createdVersion, error: `kind ${kind} is not supported here` })
+      }
     }
     let isDataHere = true
     for (const all of waiting.values()) {
@@ -162,40 +157,3 @@ interface Wanted {
 
 const text = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message : String(thrown)
-
-/** Gives the loop back whenever a slice is used up. */
-export class Slice {
-  readonly #young: YoungCollector | null
-  #startedMs = performance.now()
-  #uncollected = 0
-
-  /** `young`: collected now and then, for work that makes much that lives. */
-  constructor(young: YoungCollector | null = null) {
-    this.#young = young
-  }
-
-  async run<T>(work: Generator<undefined, T, undefined>): Promise<T> {
-    for (;;) {
-      const step = work.next()
-      if (step.done === true) return step.value
-      await this.rest()
-    }
-  }
-
-  async rest(): Promise<void> {
-    if (performance.now() - this.#startedMs < SLICE_MS) return
-    await nextTurn()
-    this.#uncollected += 1
-    if (this.#young !== null && this.#uncollected >= COLLECT_SLICES) {
-      this.#uncollected = 0
-      this.#young.run()
-      await nextTurn()
-    }
-    this.#startedMs = performance.now()
-  }
-}
-
-const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => {
-    setImmediate(resolve)
-  })

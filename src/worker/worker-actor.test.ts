@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { Prng } from '../lib/prng.js'
+import { joinFrames } from '../protocol/object-frames.js'
 import { type Demo, DemoNode, type Shown } from './node.fixture.js'
 
 const pipe = (name: string, n: number, more: Partial<Demo> = {}): Demo => ({
@@ -71,7 +72,7 @@ it('takes a change that comes in parts, and forgets parts whose end never came',
   await node.outcome(node.put(pipe('b', 1)))
   const life = node.worker(0)
   // Nothing of this could be built.
-  life.ref.tell({ type: 'delta-part', puts: [Uint8Array.of(0xc1)] })
+  life.ref.tell({ type: 'delta-part', puts: joinFrames([Uint8Array.of(0xc1)]) })
   await node.pass()
   node.crashCoordinator()
   node.startCoordinator()
@@ -87,7 +88,7 @@ it('predecessors of a very large change are retired in slices, all of them', asy
   const life = node.worker(0)
   const from = life.lastServing?.version ?? { epoch: 0, version: 0 }
   const to = { ...from, version: from.version + 1 }
-  life.ref.tell({ type: 'delta', from, to, puts: [], deletes: names })
+  life.ref.tell({ type: 'delta', from, to, puts: joinFrames([]), deletes: names })
   await node.until(() => life.running.size === 0)
   const retired = names.map((name) => `retire ${name} 1`)
   await node.until(() => retired.every((event) => life.events.includes(event)))
@@ -100,7 +101,7 @@ it('a worker that lost its place asks for everything', async () => {
   const { version } = life.lastServing ?? { version: { epoch: 0, version: 0 } }
   const later = { ...version, version: version.version + 5 }
   const from = { ...version, version: version.version + 4 }
-  life.ref.tell({ type: 'delta', from, to: later, puts: [], deletes: ['a'] })
+  life.ref.tell({ type: 'delta', from, to: later, puts: joinFrames([]), deletes: ['a'] })
   await node.pass()
   expect(life.told.at(-2)).toEqual({ type: 'need-full' })
   expect(life.told.at(-1)).toMatchObject({ type: 'serving', version })
@@ -118,7 +119,13 @@ it.each([
   const at = (by: number) => ({ ...version, version: version.version + by })
   life.told.length = 0
   if (fromBy !== 0) {
-    life.ref.tell({ type: 'delta', from: at(fromBy), to: at(toBy), puts: [], deletes: ['a'] })
+    life.ref.tell({
+      type: 'delta',
+      from: at(fromBy),
+      to: at(toBy),
+      puts: joinFrames([]),
+      deletes: ['a'],
+    })
   }
   life.ref.tell({ type: 'full-begin', to: at(toBy) })
   life.ref.tell({ type: 'full-end', to: at(toBy) })
@@ -193,7 +200,7 @@ it('nothing older is pushed to workers that are ahead of the store', async () =>
   const version = life.lastServing?.version ?? { epoch: 0, version: 0 }
   // What an operator sees after an old disk was put back: the worker runs what came later.
   const ahead = { ...version, version: version.version + 2 }
-  life.ref.tell({ type: 'delta', from: version, to: ahead, puts: [], deletes: [] })
+  life.ref.tell({ type: 'delta', from: version, to: ahead, puts: joinFrames([]), deletes: [] })
   await node.pass()
   node.crashCoordinator()
   life.heard.length = 0

@@ -3,6 +3,7 @@ import { unreachable } from '../lib/assert.js'
 import type { Time, Timer } from '../lib/clock.js'
 import { GatewayError } from '../lib/errors.js'
 import type { SocketTable } from '../objects/sockets.js'
+import type { ObjectFrames } from '../protocol/object-frames.js'
 import { type ConfigVersion, compareVersions, isNewer, NO_CONFIG } from '../protocol/version.js'
 import type {
   CoordinatorToWorker,
@@ -11,15 +12,17 @@ import type {
   WorkerToCoordinator,
 } from '../protocol/worker.js'
 import type { Logger } from '../telemetry/log.js'
-import { type Builder, type Built, isSameObject, type LiveObject, Slice } from './build.js'
+import type { Builder, Built, LiveObject } from './build.js'
 import type { DataViews } from './data-views.js'
 import type { SharedMemory } from './shared-memory.js'
+import { Slice } from './slice.js'
+import { planSwap, type Swap } from './swap.js'
 
 /** A change waiting for its turn. `full`: whatever is not in it is to go. */
 interface Change {
   readonly full: boolean
   readonly to: ConfigVersion
-  readonly puts: readonly Uint8Array[]
+  readonly puts: readonly ObjectFrames[]
   readonly deletes: readonly string[]
 }
 
@@ -84,9 +87,9 @@ export class WorkerActor implements Actor<ToWorkerActor> {
   readonly #queue: Change[] = []
   #busy = false
   #hasServed = false
-  #incoming: Uint8Array[] | null = null
+  #incoming: ObjectFrames[] | null = null
   /** The parts of a delta whose end has not come yet. */
-  #partial: Uint8Array[] = []
+  #partial: ObjectFrames[] = []
   #failed = new Map<string, string>()
   #retry: Timer | null = null
   #lastListeners = ''
@@ -101,16 +104,16 @@ export class WorkerActor implements Actor<ToWorkerActor> {
         this.#incoming = []
         break
       case 'full-part':
-        this.#incoming?.push(...m.puts)
+        this.#incoming?.push(m.puts)
         break
       case 'full-end':
         this.#takeFull(m.to)
         break
       case 'delta-part':
-        this.#partial.push(...m.puts)
+        this.#partial.push(m.puts)
         break
       case 'delta': {
-        const puts = this.#partial.length === 0 ? m.puts : [...this.#partial, ...m.puts]
+        const puts = [...this.#partial, m.puts]
         this.#partial = []
         this.#takeDelta(m.from, { full: false, to: m.to, puts, deletes: m.deletes })
         break
@@ -119,8 +122,7 @@ export class WorkerActor implements Actor<ToWorkerActor> {
         this.#o.data.take(m)
         break
       case 'built':
-        this.#swap(m.change, m.built)
-        pipe(this.#o.sockets.reconcile(), this.#o.self, () => ({ type: 'settled' }))
+        pipe(this.#install(m.change, m.built), this.#o.self, () => ({ type: 'settled' }))
         break
       case 'settled':
         if (!this.#hasServed) {
@@ -197,43 +199,38 @@ export class WorkerActor implements Actor<ToWorkerActor> {
     pipe(work, this.#o.self, (built) => ({ type: 'built', change, built }))
   }
 
-  /** One turn moves the traffic: no request sees half a change. */
-  #swap(change: Change, built: Built): void {
-    const replaced: LiveObject[] = []
-    const gone = change.full ? this.#absentFrom(built) : change.deletes
+  async #install(change: Change, built: Built): Promise<void> {
+    const swap = await planSwap(this.#live, built, change.full ? null : change.deletes)
+    // One turn moves the traffic: no request sees half a change.
+    for (const runtime of swap.withdrawn) runtime.withdraw()
+    for (const runtime of swap.committed) runtime.commit()
+    this.#version = change.to
+    const opened = this.#o.sockets.reconcile()
+    await this.#note(change, swap, built)
+    if (swap.replaced.length > RETIRED_AT_ONCE) void this.#retireInSlices(swap.replaced)
+    else for (const object of swap.replaced) this.#retire(object)
+    this.#o.memory.tellStats()
+    await opened
+  }
+
+  /** What is there now, for the change after this one. */
+  async #note(change: Change, { gone }: Swap, built: Built): Promise<void> {
+    const slice = new Slice()
     if (change.full) this.#failed.clear()
     for (const name of gone) {
-      const object = this.#live.get(name)
-      this.#failed.delete(name)
-      if (object === undefined) continue
       this.#live.delete(name)
-      object.runtime.withdraw()
-      replaced.push(object)
+      this.#failed.delete(name)
     }
     for (const object of built.objects) {
-      const name = object.name
-      const before = this.#live.get(name)
-      // A name may go and come back within one change.
-      if (before !== undefined && !isSameObject(before, object)) before.runtime.withdraw()
-      this.#live.set(name, object)
-      this.#failed.delete(name)
-      object.runtime.commit()
-      if (before !== undefined) replaced.push(before)
+      await slice.rest()
+      this.#live.set(object.name, object)
+      this.#failed.delete(object.name)
     }
     for (const { name, createdVersion, error } of built.failed) {
-      const before = this.#live.get(name)
-      if (before !== undefined && before.createdVersion !== createdVersion) {
-        this.#live.delete(name)
-        before.runtime.withdraw()
-        replaced.push(before)
-      }
+      if (this.#live.get(name)?.createdVersion !== createdVersion) this.#live.delete(name)
       this.#failed.set(name, error)
       this.#o.log.error('object failed to build', { object: name, error })
     }
-    this.#version = change.to
-    if (replaced.length <= RETIRED_AT_ONCE) for (const object of replaced) this.#retire(object)
-    else void this.#retireInSlices(replaced)
-    this.#o.memory.tellStats()
   }
 
   #retire({ runtime, keys }: LiveObject): void {
@@ -250,12 +247,6 @@ export class WorkerActor implements Actor<ToWorkerActor> {
       this.#retire(object)
     }
     this.#o.memory.tellStats()
-  }
-
-  #absentFrom(built: Built): string[] {
-    const present = new Set(built.objects.map((object) => object.name))
-    for (const { name } of built.failed) present.add(name)
-    return [...this.#live.keys()].filter((name) => !present.has(name))
   }
 
   #report(): void {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Cables } from './cables.js'
+import { Cables } from '../../../scripts/cluster/cables.js'
 import { type Document, expectStatus, type Gateway } from './gateway.js'
 import { type Answer, ask } from './http.js'
 import { freePort, freePorts } from './ports.js'
@@ -57,7 +57,8 @@ export class Cluster {
     if (cables !== null) world.atEnd(() => cables.close())
     const urls: string[] = []
     for (const [i, port] of ports.entries()) {
-      const reached = (await cables?.lay(names[i] as string, port)) ?? port
+      const reached = cables === null ? port : await freePort()
+      await cables?.lay(names[i] as string, port, reached)
       urls.push(`${scheme}://127.0.0.1:${reached}`)
     }
     const together = names.map((name, i) => `${name}=${urls[i]}`).join(',')

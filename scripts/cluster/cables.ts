@@ -1,10 +1,9 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { freePort } from './ports.js'
 
 /** Bytes from one member to another, by their names. */
 type Direction = `${string}>${string}`
 
-/** A connection of two members, by way of the test. */
+/** A connection of two members, by way of this process. */
 interface Line {
   readonly dialer: Socket
   readonly owner: Socket
@@ -19,7 +18,7 @@ const HEAD_BYTES_MAX = 4_096
 
 /**
  * The network between the members of a cluster: everybody's peer port is reached through a proxy of
- * the test, which finds out who dials from the first frame, and cuts what it is told to cut. As on a
+ * ours, which finds out who dials from the first frame, and cuts what it is told to cut. As on a
  * real network the bytes of a cut connection are held, not lost, and who dials across a cut gets no
  * answer.
  */
@@ -28,16 +27,14 @@ export class Cables {
   readonly #lines = new Set<Line>()
   readonly #cut = new Set<Direction>()
 
-  /** Where others reach `name`, which listens on `port`. */
-  async lay(name: string, port: number): Promise<number> {
-    const through = await freePort()
+  /** Others reach `name`, which listens on `port`, at `through`. */
+  async lay(name: string, port: number, through: number): Promise<void> {
     const server = createServer((dialer) => this.#connect(dialer, name, port))
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(through, '127.0.0.1', resolve)
     })
     this.#servers.push(server)
-    return through
   }
 
   /** From now on nothing that `from` sends reaches `to`. */
