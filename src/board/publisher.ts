@@ -9,6 +9,15 @@ interface Said {
   readonly bytes: number
 }
 
+/** A thing said; outdated once it was said again, or withdrawn. */
+interface Line {
+  readonly key: string
+  readonly seq: number
+}
+
+/** Outdated lines that are kept at most, beside as many as there are others. */
+const OUTDATED_MAX = 64
+
 /** Withdrawn keys that are remembered; beyond them, who lags behind starts anew. */
 const GONE_MAX = 4096
 
@@ -20,6 +29,8 @@ export class Publisher {
   readonly #limits: BoardLimits
   /** Rising `seq`: an entry that changes goes to the end. */
   readonly #said = new Map<string, Said>()
+  /** The same by number, so that the last of many are found without a look at all. */
+  #lines: Line[] = []
   readonly #gone = new Map<string, number>()
   /** What was withdrawn up to here may be forgotten. */
   #forgottenUpTo = 0
@@ -63,6 +74,10 @@ export class Publisher {
     this.#gone.delete(key)
     this.#said.set(key, { value: new Uint8Array(value), ttlMs, seq: ++this.#seq, bytes })
     this.#bytes = sum
+    this.#lines.push({ key, seq: this.#seq })
+    if (this.#lines.length > 2 * this.#said.size + OUTDATED_MAX) {
+      this.#lines = [...this.#said].map(([said, { seq }]) => ({ key: said, seq }))
+    }
     return true
   }
 
@@ -92,8 +107,11 @@ export class Publisher {
     const puts: Put[] = []
     let bytes = 0
     let to = this.#seq
-    for (const [key, { value, ttlMs, seq, bytes: weight }] of this.#said) {
-      if (seq <= from) continue
+    for (let at = this.#lineAfter(from); at < this.#lines.length; at++) {
+      const { key, seq } = this.#lines[at] as Line
+      const said = this.#said.get(key)
+      if (said?.seq !== seq) continue
+      const { value, ttlMs, bytes: weight } = said
       if (puts.length > 0 && bytes + weight > bytesMax) {
         to = seq - 1
         break
@@ -104,6 +122,18 @@ export class Publisher {
     // Who starts from 0 has nothing that could have gone.
     const gone = from === 0 ? [] : [...this.#gone].filter(([, seq]) => seq > from && seq <= to)
     return { sync, from, to, puts, deletes: gone.map(([key]) => key) }
+  }
+
+  /** The first line of a higher number, by bisection. */
+  #lineAfter(seq: number): number {
+    let low = 0
+    let high = this.#lines.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#lines[middle] as Line).seq <= seq) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   /** All of it, for a reading without a leader. */
