@@ -14,6 +14,11 @@ it.each<[name: string, load: Partial<Load>, want: readonly string[]]>([
     [...BASE, '--method', 'POST', '--body-bytes', '1024', '--expect-bytes', '64', ...END],
   ],
   ['an open loop, at a whole rate', { rate: 1234.6 }, [...BASE, '--rate', '1235', ...END]],
+  [
+    'ticks when more is due',
+    { rate: 2e4 },
+    [...BASE, '--rate', '20000', '--tick', '100us', ...END],
+  ],
   ['at least one request a second', { rate: 0.1 }, [...BASE, '--rate', '1', ...END]],
   ['a mix in turn', { mix: 'f', inTurn: true }, [...BASE, '--mix', 'f', '--in-turn', ...END]],
   ['idle connections', { idleEverySeconds: 8 }, [...BASE, '--idle-every', '8s', ...END]],

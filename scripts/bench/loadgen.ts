@@ -68,6 +68,12 @@ export interface LoadReport {
   }
 }
 
+/**
+ * Where several requests are due in this time, they are sent together: waking up for each costs the
+ * load generator more than the request, on cores that the server or the back end may need.
+ */
+const TICK_MICROS = 100
+
 /** Arguments of loadgen for `load` over `seconds`, after `warmUpSeconds` that do not count. */
 export function loadgenArgs(
   load: Load,
@@ -91,6 +97,7 @@ export function loadgenArgs(
   add('--pipeline', load.pipeline)
   add('--requests-per-connection', load.requestsPerConnection)
   add('--rate', load.rate === undefined ? undefined : Math.max(1, Math.round(load.rate)))
+  if ((load.rate ?? 0) > 1e6 / TICK_MICROS) args.push('--tick', `${TICK_MICROS}us`)
   if (load.idleEverySeconds !== undefined) args.push('--idle-every', `${load.idleEverySeconds}s`)
   if (load.timeoutSeconds !== undefined) {
     args.push('--timeout', `${Math.round(load.timeoutSeconds * 1000)}ms`)

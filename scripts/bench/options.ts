@@ -29,7 +29,7 @@ export interface Options {
   /** Names; empty for every peer that is installed. */
   readonly peers: readonly string[]
   /** Binaries, null for none. */
-  readonly easegress: string | null
+  readonly easegress: readonly string[]
   readonly envoy: string | null
   readonly builds: readonly Build[]
   /** Mode guard: what to compare with; null for the last release tag. */
@@ -72,7 +72,7 @@ Options:
   --seconds N         load on each side in each round, 0.1..60 (default 1; compare 4)
   --connections N     kept alive, 1..4096 (default 64)
   --peer NAME         only this peer: nginx, haproxy, caddy, envoy, easegress; repeatable
-  --easegress PATH    easegress-server, to be compared too
+  --easegress PATH    easegress-server of 1.0 or 2, to be compared too; repeatable
   --envoy PATH        envoy, to be compared too
   --build NAME=DIR[,FLAG…]  another build of this gateway too, or the same with other flags of
                       node; DIR holds its src/main.js; repeatable
@@ -115,7 +115,7 @@ export function readOptions(args: readonly string[]): Options | 'list' | null {
     accessLog: values['access-log'] === true,
     pinned: values['no-pin'] !== true,
     peers: values.peer ?? [],
-    easegress: values.easegress ?? null,
+    easegress: values.easegress ?? [],
     envoy: values.envoy ?? null,
     builds: (values.build ?? []).map(readBuild),
     base: values.base ?? null,
@@ -146,7 +146,7 @@ function parse(args: readonly string[]) {
         'access-log': flag,
         'no-pin': flag,
         peer: texts,
-        easegress: text,
+        easegress: texts,
         envoy: text,
         build: texts,
         base: text,

@@ -403,6 +403,7 @@ test.each<[message: RegExp, args: string[]]>([
   [/is not this machine/, ['http://[2001:db8::1]/']],
   [/--requests and --duration/, ['-n', '1', '-d', '1s', 'http://127.0.0.1/']],
   [/--rate and --idle-every/, ['-r', '1', '--idle-every', '1s', 'http://127.0.0.1/']],
+  [/--tick: needs --rate/, ['--tick', '1ms', 'http://127.0.0.1/']],
   [/--arrivals: needs --rate/, ['--arrivals', 'poisson', 'http://127.0.0.1/']],
   [/--threads 9: expected no more/, ['-t', '9', '-c', '8', 'http://127.0.0.1/']],
   [/--duration: expected a duration .* got "10"/, ['-d', '10', 'http://127.0.0.1/']],

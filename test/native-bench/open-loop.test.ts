@@ -42,6 +42,16 @@ test.each<[name: string, args: string[]]>([
   await origin.stop()
 })
 
+test('within a tick, requests leave together, and their waiting counts', async () => {
+  const origin = await startOrigin()
+  const report = await load('-c', '64', '--rate', '2k', '--tick', '20ms', '-d', '1s', origin.url)
+  expect(report).toMatchObject({ requests: 2000, ok: 2000 })
+  // Due evenly over 20 ms, sent at their end: one waits for up to 20 ms, ten on the average.
+  expect(report.latency.max).toBeGreaterThan(19 * MS)
+  expect(report.latency.p75).toBeGreaterThan(10 * MS)
+  await origin.stop()
+})
+
 test('a rate beyond what the server gives shows as latency, then as timeouts, and the run ends', async () => {
   const origin = await startOrigin('--delay', '10ms')
   // Two connections at 10 ms each give 200 a second; 1000 are due.

@@ -80,6 +80,12 @@ void addLoadOptions(Cli& cli, LoadgenOptions& options, Draft& draft) {
              }
              run.poisson = value == "poisson";
            }});
+  cli.add({"tick", 0, "TIME",
+           "open loop: wake up once a tick for all that is due\n(default 0: for each request)",
+           [&](std::string_view value) {
+             run.tick = durationOption("tick", value);
+             if (run.tick > SECOND) throw UsageError("--tick: expected at most 1s");
+           }});
   cli.add({"idle-every", 0, "TIME",
            "hold the connections idle: each asks once in this\ntime, evenly spread",
            [&](std::string_view value) {
@@ -224,6 +230,7 @@ void checkTogether(const LoadgenOptions& options, const Draft& draft) {
     throw UsageError("--rate and --idle-every: give only one; the latter sets the rate");
   }
   if (run.poisson && run.rate == 0) throw UsageError("--arrivals: needs --rate");
+  if (run.tick > 0 && !run.openLoop()) throw UsageError("--tick: needs --rate or --idle-every");
   if (run.threads > run.connections) {
     throw UsageError(format("--threads %u: expected no more than --connections, %u", run.threads,
                             run.connections));

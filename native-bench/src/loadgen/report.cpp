@@ -70,11 +70,11 @@ std::string configJson(const LoadgenOptions& options) {
   appendJsonString(out, options.url);
   out += format(
       ",\"mode\":\"%s\",\"connections\":%u,\"threads\":%u,\"pipeline\":%u,"
-      "\"requestsPerConnection\":%llu,\"rate\":%.3f,\"arrivals\":\"%s\",\"idleEveryMs\":%.3f,"
+      "\"requestsPerConnection\":%llu,\"rate\":%.3f,\"arrivals\":\"%s\",\"tickMs\":%.3f,\"idleEveryMs\":%.3f,"
       "\"warmupMs\":%.3f,\"durationMs\":%.3f,\"requests\":%llu,\"timeoutMs\":%.3f,\"mixEntries\":%zu}",
       run.idleEvery > 0 ? "idle" : run.rate > 0 ? "open" : "closed", run.connections, run.threads,
       run.pipeline, (unsigned long long)run.requestsPerConnection, run.rate,
-      run.poisson ? "poisson" : "constant", double(run.idleEvery) * 1e-6, double(run.warmup) * 1e-6,
+      run.poisson ? "poisson" : "constant", double(run.tick) * 1e-6, double(run.idleEvery) * 1e-6, double(run.warmup) * 1e-6,
       run.requestCount > 0 ? 0.0 : double(run.duration) * 1e-6,
       (unsigned long long)run.requestCount, double(run.timeout) * 1e-6, run.requests.size());
   return out;

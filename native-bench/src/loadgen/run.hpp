@@ -26,6 +26,7 @@ struct RunConfig {
   uint64_t requestsPerConnection = 0;  // 0: as many as the server allows
   double rate = 0;                     // requests a second; 0: closed loop
   bool poisson = false;                // arrivals of the open loop; otherwise evenly spaced
+  Nanos tick = 0;  // of the open loop: what is due within one leaves by its end; 0: each when due
   Nanos idleEvery = 0;                 // each connection asks once in this time; 0: not this mode
   Nanos warmup = 0;
   Nanos duration = 10 * SECOND;

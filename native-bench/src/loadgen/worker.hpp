@@ -22,6 +22,7 @@ class Worker {
   void loopOnce(Nanos wakeAtNs);
   bool finished(Nanos now) const;
   Nanos wakeTime(Nanos now) const;
+  Nanos endOfTick(Nanos at) const;
   void tick(Nanos now);
   void noteMeasureStart();
   void finish();

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { bodyOf, PLAIN_SITE, type Site } from '../site.js'
 import { findProgram } from '../tools.js'
 import { caddyfile } from './caddy.js'
-import { dialectOf, easegressArgs } from './easegress.js'
+import { accessLogSwitch, dialectOf, easegressArgs, versionLine } from './easegress.js'
 import { envoyConf } from './envoy.js'
 import { haproxyConf } from './haproxy.js'
 import { nginxConf } from './nginx.js'
@@ -101,10 +101,25 @@ it.each([
   expect(dialectOf(help)).toBe(want)
 })
 
+it.each([
+  ['      --disable-access    Flag to set whether', '--disable-access'],
+  ['      --disable-access-log', '--disable-access-log'],
+  ['      --log-dir string', null],
+])('an Easegress with the option %j is told to write no access log by %j', (help, want) => {
+  expect(accessLogSwitch(help)).toBe(want)
+})
+
+it.each([
+  ['WARNING: a package is deprecated.\n\nEasegress v2.9.4\n', 'Easegress v2.9.4'],
+  ['panic: no\n', 'easegress of an unknown version'],
+])('the version in %j is %j', (told, want) => {
+  expect(versionLine(told)).toBe(want)
+})
+
 it('an Easegress is kept off the usual ports', () => {
   const ports = { admin: 1, client: 2, peer: 3 }
   for (const dialect of ['v1', 'v2'] as const) {
-    const line = easegressArgs(dialect, ports, '/tmp/x', false).join(' ')
+    const line = easegressArgs(dialect, ports, '/tmp/x', ['--disable-access-log']).join(' ')
     expect(line).not.toMatch(/238[01]|2379/)
     expect(line).toContain('--disable-access-log')
     expect(line.includes('--cluster-listen-peer-urls')).toBe(dialect === 'v1')

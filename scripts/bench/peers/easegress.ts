@@ -14,12 +14,16 @@ export function dialectOf(help: string): Dialect {
   return help.includes('--cluster-listen-client-urls') ? 'v1' : 'v2'
 }
 
-/** Arguments that keep one off the usual ports and logs. */
+/** Releases of 2 call it one way or the other; 1.0 has none and writes its access log always. */
+export const accessLogSwitch = (help: string): string | null =>
+  /--disable-access(-log)?\b/.exec(help)?.[0] ?? null
+
+/** Arguments that keep one off the usual ports. `switches`: what else it is to be told. */
 export function easegressArgs(
   dialect: Dialect,
   ports: { readonly admin: number; readonly client: number; readonly peer: number },
   folder: string,
-  accessLog: boolean,
+  switches: readonly string[],
 ): string[] {
   const prefix = dialect === 'v1' ? '--cluster-' : '--'
   const client = `http://127.0.0.1:${ports.client}`
@@ -28,9 +32,12 @@ export function easegressArgs(
   if (dialect === 'v1') args.push('--cluster-role', 'writer')
   args.push(`${prefix}listen-client-urls`, client, `${prefix}advertise-client-urls`, client)
   args.push(`${prefix}listen-peer-urls`, peer, `${prefix}initial-advertise-peer-urls`, peer)
-  if (!accessLog) args.push('--disable-access-log')
-  return args
+  return [...args, ...switches]
 }
+
+/** Libraries that it is built with may have something to say before it. */
+export const versionLine = (told: string): string =>
+  /^easegress.*$/im.exec(told)?.[0] ?? 'easegress of an unknown version'
 
 /** `path`: of `easegress-server`. Throws when there is none. */
 export function easegress(path: string): Peer {
@@ -40,11 +47,13 @@ export function easegress(path: string): Peer {
     const done = spawnSync(program, [flag], { encoding: 'utf8' })
     return `${done.stdout}${done.stderr}`.trim()
   }
-  const dialect = dialectOf(told('--help'))
+  const help = told('--help')
+  const dialect = dialectOf(help)
+  const noAccessLog = accessLogSwitch(help)
   const peer = {
-    name: 'easegress',
+    name: dialect === 'v1' ? 'easegress 1' : 'easegress 2',
     isOurs: false,
-    version: `easegress ${told('--version').split('\n', 1)[0]}`,
+    version: versionLine(told('--version')),
   }
   return {
     ...peer,
@@ -58,7 +67,8 @@ export function easegress(path: string): Peer {
       ] as const
       const folder = place.household.newFolder('easegress')
       const ports = { admin, client, peer: peerPort }
-      const args = easegressArgs(dialect, ports, folder, site.accessLog)
+      const switches = site.accessLog || noAccessLog === null ? [] : [noAccessLog]
+      const args = easegressArgs(dialect, ports, folder, switches)
       const env = { GOMAXPROCS: String(site.workers) }
       const child = place.household.start(program, args, { cores: coresFor(place, site), env })
       const tls = site.tls !== null

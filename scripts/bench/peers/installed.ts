@@ -8,7 +8,7 @@ import { nginx } from './nginx.js'
 export interface PeerChoice {
   /** Names; empty for all. */
   readonly peers: readonly string[]
-  readonly easegress: string | null
+  readonly easegress: readonly string[]
   readonly envoy: string | null
 }
 
@@ -31,6 +31,6 @@ export function installedPeers(choice: PeerChoice, say: (text: string) => void):
     else found.push(peer)
   }
   if (choice.envoy !== null && isWanted('envoy')) found.push(envoy(choice.envoy))
-  if (choice.easegress !== null && isWanted('easegress')) found.push(easegress(choice.easegress))
+  if (isWanted('easegress')) found.push(...choice.easegress.map(easegress))
   return found
 }

@@ -1,11 +1,17 @@
 /** Whether clients notice that the configuration changes ten times a second. */
-import { ask } from '../ask.js'
 import type { Bar } from '../bars.js'
 import type { Bench } from '../bench.js'
 import { disturbanceNotes, latencyTable, plotOf } from '../figures.js'
-import { DEFAULT_TARGET } from '../loadgen.js'
+import { DEFAULT_TARGET, type Load, runLoadgen } from '../loadgen.js'
+import { writeMix } from '../mixes.js'
 import { OBJECTS, startGateway } from '../peers/gateway.js'
-import { objectsFor, PIPELINE, pipelineObject, proxyFilter } from '../peers/objects.js'
+import {
+  type GatewayObject,
+  objectsFor,
+  PIPELINE,
+  pipelineObject,
+  proxyFilter,
+} from '../peers/objects.js'
 import { emptyResult, type ScenarioResult } from '../result.js'
 import { interleave, load as loadSide, type Rounds, type Side } from '../rounds.js'
 import { figuresOf, perSecond, type Sample, type Series, sampleOf } from '../sample.js'
@@ -16,57 +22,67 @@ import { endSides, origin, type Scenario, secondsOf, shortRounds, warmUp } from 
 
 const BYTES = 64
 const CHANGES_PER_SECOND = 10
+/** More than there are in a slice: none is like the one before. */
+const DIFFERENT = 64
 /** Of what one worker can serve. */
 const SHARE = 0.5
 
 const p99 = (sample: Sample): number => sample.latency.p99
 
-/** Writes the pipeline that carries the traffic, another one each time. */
+/**
+ * Writes the pipeline that carries the traffic, another one each time, over one connection. The load
+ * generator does it: whatever else writes takes its core from the load for longer than the change.
+ */
 class Changer {
+  readonly #bench: Bench
   readonly #adminPort: number
-  readonly #site: Site
-  #timer: NodeJS.Timeout | null = null
-  #written = 0
-  #refused = ''
+  readonly #load: Load
   #under: Promise<void> = Promise.resolve()
+  #written = 0
 
-  constructor(adminPort: number, site: Site) {
+  constructor(bench: Bench, adminPort: number, site: Site) {
+    this.#bench = bench
     this.#adminPort = adminPort
-    this.#site = site
+    const entries = Array.from({ length: DIFFERENT }, (_, i) => ({
+      path: `${OBJECTS}/${PIPELINE}`,
+      method: 'PUT',
+      body: JSON.stringify(changedPipeline(site, i)),
+      expect: { status: '200' },
+    }))
+    const mix = writeMix(bench.place.household, entries)
+    this.#load = { connections: 1, rate: CHANGES_PER_SECOND, mix, inTurn: true }
   }
 
   get written(): number {
     return this.#written
   }
 
-  start(): void {
-    this.#timer = setInterval(() => {
-      this.#under = this.#under.then(() => this.#write())
-    }, 1000 / CHANGES_PER_SECOND)
+  start(seconds: number): void {
+    const { native, place } = this.#bench
+    const done = runLoadgen(this.#load, {
+      program: native.loadgen,
+      cores: place.cores.load,
+      target: { port: this.#adminPort, pid: 0 },
+      seconds,
+    })
+    this.#under = done.then(({ requests }) => {
+      this.#written += requests
+    })
+    this.#under.catch(() => {}) // awaited by stop()
   }
 
   /** Rejects when a change was refused. */
   async stop(): Promise<void> {
-    if (this.#timer !== null) clearInterval(this.#timer)
     await this.#under
-    if (this.#refused !== '') throw new Error(`a change was refused: ${this.#refused}`)
   }
+}
 
-  async #write(): Promise<void> {
-    this.#written += 1
-    const adaptor = {
-      kind: 'RequestAdaptor',
-      header: { set: { 'X-Bench-Change': String(this.#written) } },
-    }
-    const pipeline = pipelineObject('v1', PIPELINE, [adaptor, proxyFilter('v1', this.#site)])
-    const { status, body } = await ask({
-      port: this.#adminPort,
-      path: `${OBJECTS}/${PIPELINE}`,
-      method: 'PUT',
-      body: JSON.stringify(pipeline),
-    })
-    if (status !== 200) this.#refused = body.slice(0, 300)
-  }
+function changedPipeline(site: Site, change: number): GatewayObject {
+  const header = { set: { 'X-Bench-Change': String(change) } }
+  return pipelineObject('v1', PIPELINE, [
+    { kind: 'RequestAdaptor', header },
+    proxyFilter('v1', site),
+  ])
 }
 
 export function changesBar(changing: Series, quiet: Series): Bar {
@@ -102,9 +118,10 @@ export const changes: Scenario = {
     })
     const load = { connections, expectBytes: BYTES }
     const side: Side = { name: 'without', subject, load }
-    const changer = new Changer(subject.adminPort ?? 0, site)
-    changer.start()
-    await warmUp(bench, side, bench.effort.warmUpSeconds).finally(() => changer.stop())
+    const changer = new Changer(bench, subject.adminPort ?? 0, site)
+    changer.start(bench.effort.warmUpSeconds)
+    await warmUp(bench, side, bench.effort.warmUpSeconds)
+    await changer.stop()
     const most = perSecond(sampleOf([await loadSide(bench, side, bench.effort.sliceSeconds)]))
     const rate = Math.round(most * SHARE)
     const open = { ...load, rate }
@@ -118,7 +135,7 @@ export const changes: Scenario = {
           name: `${CHANGES_PER_SECOND} changes a second`,
           subject,
           load: open,
-          before: () => changer.start(),
+          before: () => changer.start(plan(bench).seconds),
           after: () => changer.stop(),
         },
       ],
