@@ -31,6 +31,12 @@ export interface Costs {
   }[]
 }
 
+/** Every figure of every round of one part. */
+export interface Phase {
+  readonly name: string
+  readonly series: readonly Series[]
+}
+
 export interface ScenarioResult {
   readonly name: string
   readonly title: string
@@ -40,8 +46,7 @@ export interface ScenarioResult {
   readonly plots: readonly Plot[]
   readonly costs: Costs | null
   readonly bars: readonly Bar[]
-  /** Every figure of every round, by phase. */
-  readonly phases: readonly { readonly name: string; readonly series: readonly Series[] }[]
+  readonly phases: readonly Phase[]
   /** Why it could not be finished; null when it was. */
   readonly failure: string | null
 }

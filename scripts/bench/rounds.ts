@@ -13,6 +13,16 @@ export interface Side {
   readonly after?: () => Promise<void> | void
 }
 
+/** A side whose answers were wrong, or that gave none. */
+export class SideError extends Error {
+  readonly side: string
+
+  constructor(side: string, problem: string) {
+    super(`${side}: ${problem}`)
+    this.side = side
+  }
+}
+
 export interface Rounds {
   readonly count: number
   /** Each side loads so often in a round, in turn with the others. */
@@ -52,7 +62,7 @@ export async function interleave(
   return sides.map((side) => ({ name: side.name, rounds: samples.get(side) ?? [] }))
 }
 
-/** Loads one side for so long. Rejects with the name of the side when an answer was wrong. */
+/** Loads one side for so long. Rejects with {@link SideError} when an answer was wrong. */
 export async function load(
   bench: Bench,
   side: Side,
@@ -72,7 +82,7 @@ export async function load(
     })
   } catch (thrown) {
     const died = subject.child.process.exitCode !== null ? `\n${subject.child.said()}` : ''
-    throw new Error(`${side.name}: ${(thrown as Error).message}${died}`)
+    throw new SideError(side.name, `${(thrown as Error).message}${died}`)
   } finally {
     await side.after?.()
     bench.progress.advance(seconds + warmUpSeconds)

@@ -10,7 +10,7 @@ import {
   throughputTable,
 } from '../figures.js'
 import type { Load } from '../loadgen.js'
-import { emptyResult, type Plot, type ScenarioResult, type Table } from '../result.js'
+import { emptyResult, type Phase, type Plot, type ScenarioResult, type Table } from '../result.js'
 import { interleave, type Rounds } from '../rounds.js'
 import { perSecond, type Series, spread } from '../sample.js'
 import { PLAIN_SITE, type Site } from '../site.js'
@@ -23,6 +23,7 @@ import {
   type Scenario,
   secondsOf,
   startSides,
+  withoutFailing,
 } from './scenario.js'
 
 export interface ComparedScenario {
@@ -88,14 +89,26 @@ async function run(
   }
   const load = { connections, ...scenario.load, ...scenario.prepare?.(bench) }
   const options = { peers: allPeers(bench), site, load, answerBytes: scenario.answerBytes }
-  const { sides, notes } = await startSides(bench, options)
+  const started = await startSides(bench, options)
+  const notes = [...started.notes]
+  let { sides } = started
+  const measure = async (what: string, rate: number | null, how: Rounds): Promise<Series[]> => {
+    const done = await withoutFailing(bench, sides, (left) => {
+      const asked =
+        rate === null ? left : left.map((side) => ({ ...side, load: { ...load, rate } }))
+      return interleave(bench, what, asked, how)
+    })
+    sides = done.sides
+    notes.push(...done.notes)
+    return done.measured
+  }
   const tables: Table[] = []
   const plots: Plot[] = []
-  const phases: { name: string; series: readonly Series[] }[] = []
+  const phases: Phase[] = []
   const opened: Series[] = []
   let rates: readonly number[] = scenario.rates ?? []
   if (scenario.openOnly !== true) {
-    const series = await interleave(bench, name, sides, plan)
+    const series = await measure(name, null, plan)
     phases.push({ name: 'closed loop', series })
     tables.push(throughputTable(`closed loop, ${connections} connections`, series))
     if (series.length > 1) tables.push(ratioTable(series))
@@ -105,14 +118,13 @@ async function run(
   for (const [i, rate] of rates.entries()) {
     const share = scenario.rates ? '' : ` (${(shares[i] ?? 0) * 100} % of the slowest)`
     const what = `open loop, ${rate} requests/s${share}`
-    const open = sides.map((side) => ({ ...side, load: { ...load, rate } }))
-    const series = await interleave(bench, `${name} at ${rate}/s`, open, rounds(bench))
+    const series = await measure(`${name} at ${rate}/s`, rate, rounds(bench))
     phases.push({ name: what, series })
     tables.push(latencyTable(what, series))
     plots.push(plotOf(`${title}, ${what}`, series))
     opened.push(...series)
   }
-  await endSides(bench.place, sides, backEnd)
+  await endSides(bench.place, started.sides, backEnd)
   const closed = phases.find((phase) => phase.name === 'closed loop')?.series ?? []
   return {
     ...nothing,

@@ -10,6 +10,7 @@ import { interleave, type Rounds, type Side } from '../rounds.js'
 import { cpuMicros, figuresOf, perSecond, type Sample, type Series, spread } from '../sample.js'
 import { PLAIN_SITE, type Site } from '../site.js'
 import { median, medianWithInterval, pairedRatio } from '../statistics.js'
+import { besideOthers, plannedBeside } from './overload-beside.js'
 import {
   endSides,
   fullRounds,
@@ -112,6 +113,7 @@ export const overload: Scenario = {
     secondsOf(rounds(bench), 2) +
     secondsOf(offerRounds(bench), OFFERED.length) +
     bench.effort.rounds * OFFERED.length * USEFUL_SECONDS +
+    plannedBeside(bench, USEFUL_SECONDS) +
     bench.effort.warmUpSeconds,
   run: (bench) => run(bench),
 }
@@ -146,20 +148,23 @@ async function run(bench: Bench): Promise<ScenarioResult> {
   const servedMicros = spread(peak, cpuMicros).median
   const refusalMicros = spread(refusals, cpuMicros).median
   const busy = median(figuresOf(peak, (sample) => sample.cpuSeconds / sample.seconds))
+  const offer: Load = {
+    connections: OFFERING_CONNECTIONS,
+    expectStatus: '200',
+    timeoutSeconds: USEFUL_SECONDS,
+    toleratesErrors: true,
+  }
   const offers = OFFERED.map((times) => ({ times, rate: Math.round(peakPerSecond * times) }))
   const sides = offers.map(({ times, rate }) => ({
     name: `${times} × peak`,
     subject,
-    load: {
-      connections: OFFERING_CONNECTIONS,
-      rate,
-      expectStatus: '200',
-      timeoutSeconds: USEFUL_SECONDS,
-      toleratesErrors: true,
-    },
+    load: { ...offer, rate },
   }))
   const open = await interleave(bench, 'more than can be served', sides, offerRounds(bench))
-  await endSides(place, [peakSide], backEnd)
+  await endSides(place, [peakSide], null)
+  const crowds = { site, load, manyConnections: many, offer }
+  const beside = await besideOthers(bench, crowds)
+  await endSides(place, [], backEnd)
   const bounds = offers.map(({ rate }) => goodputBound(rate, busy, servedMicros, refusalMicros))
   return {
     ...emptyResult(overload.name, overload.title),
@@ -168,12 +173,14 @@ async function run(bench: Bench): Promise<ScenarioResult> {
         `the worker's process uses ${figureText(busy)} s of CPU time a second`,
       `offers come over ${OFFERING_CONNECTIONS} connections; an answer counts when it is there ` +
         `${USEFUL_SECONDS} s after its request was due`,
+      ...beside.notes,
     ],
-    tables: [closedTable(closed), offerTable(open, offers, bounds)],
+    tables: [closedTable(closed), offerTable(open, offers, bounds), ...beside.tables],
     phases: [
       { name: 'closed loop', series: closed },
       { name: 'refusals', series: [refusals] },
       { name: 'open loop', series: open },
+      ...beside.phases,
     ],
     bars: [
       ...connectionBars(peak, crowded),

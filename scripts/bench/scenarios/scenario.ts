@@ -4,7 +4,7 @@ import { DEFAULT_TARGET, type Load } from '../loadgen.js'
 import { type Origin, startOrigin } from '../origin.js'
 import { gateway } from '../peers/gateway.js'
 import type { ScenarioResult } from '../result.js'
-import { load, type Rounds, type Side } from '../rounds.js'
+import { load, type Rounds, type Side, SideError } from '../rounds.js'
 import {
   bodyOf,
   type Peer,
@@ -118,6 +118,30 @@ export async function startSides(bench: Bench, options: SidesOptions): Promise<S
     }
   }
   return { sides, notes: [...notes, ...fieldNotes(fields)] }
+}
+
+/**
+ * Measures all sides. When the answers of a peer are wrong it is left out, and all others begin anew;
+ * those of ours fail the scenario. `sides` is what is left.
+ */
+export async function withoutFailing<T>(
+  bench: Bench,
+  all: readonly Side[],
+  measure: (sides: readonly Side[]) => Promise<T>,
+): Promise<{ readonly sides: readonly Side[]; readonly notes: string[]; readonly measured: T }> {
+  let sides = all
+  const notes: string[] = []
+  for (;;) {
+    try {
+      return { sides, notes, measured: await measure(sides) }
+    } catch (thrown) {
+      const isPeers =
+        thrown instanceof SideError && bench.peers.some(({ name }) => name === thrown.side)
+      if (!isPeers) throw thrown
+      notes.push(`left out: ${thrown.message}`)
+      sides = sides.filter(({ name }) => name !== thrown.side)
+    }
+  }
 }
 
 /** The names of the fields of the answer; fails unless it is 200 with the body of the origin. */

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
 import { judge } from '../bars.js'
+import type { Bench } from '../bench.js'
+import { type Side, SideError } from '../rounds.js'
 import type { Sample, Series } from '../sample.js'
 import { addedLatencyBar } from './added-latency.js'
 import { SCENARIOS } from './all.js'
@@ -8,7 +10,9 @@ import { changesBar } from './changes.js'
 import { openFilesAdvice, perConnection } from './idle-connections.js'
 import { idleBars } from './idle-node.js'
 import { connectionBars, goodputBound, offerBar } from './overload.js'
+import { overloadRow } from './overload-beside.js'
 import { bareRegexps, requestsFor, routesOf } from './routes.js'
+import { withoutFailing } from './scenario.js'
 import { costBar } from './table.js'
 import { imbalance, workerBars } from './workers.js'
 
@@ -35,6 +39,36 @@ function series(name: string, figures: { cpuMicros?: number; p99?: number; rps?:
   }
   return { name, rounds: Array.from({ length: ROUNDS }, () => sample) }
 }
+
+it('a peer that answers wrongly is left out, and the others begin anew', async () => {
+  const bench = { peers: [{ name: 'envoy' }, { name: 'nginx' }] } as unknown as Bench
+  const all = ['nginx', 'envoy', 'easegress-ts'].map((name) => ({ name }) as unknown as Side)
+  const tried: string[] = []
+  const { sides, notes, measured } = await withoutFailing(bench, all, (left) => {
+    tried.push(left.map(({ name }) => name).join(' '))
+    if (left.length === 3) throw new SideError('envoy', 'nothing was answered')
+    return Promise.resolve(left.length)
+  })
+  expect(tried).toEqual(['nginx envoy easegress-ts', 'nginx easegress-ts'])
+  expect(sides.map(({ name }) => name)).toEqual(['nginx', 'easegress-ts'])
+  expect(notes).toEqual(['left out: envoy: nothing was answered'])
+  expect(measured).toBe(2)
+})
+
+it.each([
+  ['our own', new SideError('easegress-ts', 'one byte too few')],
+  ['the bench itself', new Error('no loadgen')],
+])('a failure of %s ends the scenario', async (_whose, error) => {
+  const bench = { peers: [{ name: 'nginx' }] } as unknown as Bench
+  await expect(withoutFailing(bench, [], () => Promise.reject(error))).rejects.toBe(error)
+})
+
+it('what is kept under overload is told beside the own peak', () => {
+  const peak = series('x', { rps: 2000 })
+  const crowded = series('256', { rps: 1900, p99: 7 })
+  const row = overloadRow('nginx', [peak, crowded, series('2', { rps: 100, p99: 900 })])
+  expect(row).toEqual(['nginx', '2000', '1900 (0.95)', '7.00', '100 (0.05)', '900'])
+})
 
 it('every scenario has a name of its own', () => {
   const names = SCENARIOS.map(({ name }) => name)
