@@ -162,7 +162,10 @@ export class Call implements UpstreamCall {
       this.#isBodyEnded = this.#taken === this.#bodyLength
     }
     const link = this.#link
-    if (this.#isHeadWritten && link !== null) return this.#stream(link, chunk)
+    if (link !== null) {
+      if (this.#isHeadWritten) return this.#stream(link, chunk)
+      if (this.#isWholeForOnce(chunk)) return this.#writeForOnce(link, chunk)
+    }
     this.#keep(Buffer.from(chunk))
     let hasRoom = true
     if (link === null) hasRoom = this.#keptBytes < KEEP_BYTES_MAX
@@ -237,14 +240,26 @@ export class Call implements UpstreamCall {
     this.#keptBytes += copy.byteLength
   }
 
-  #writeWhole(link: Transport, body: Uint8Array): void {
-    if (body.byteLength <= TEXT_BYTES_MAX) link.writeText(this.#head + latin1(body))
-    else {
-      const message = Buffer.allocUnsafe(this.#head.length + body.byteLength)
-      message.write(this.#head, 'latin1')
-      message.set(body, this.#head.length)
-      link.writeBytes(message)
-    }
+  /** All of the body has come at once with the head, and there will be no second try. */
+  #isWholeForOnce(chunk: Uint8Array): boolean {
+    return this.#isBodyEnded && chunk.byteLength === this.#bodyLength && !this.#isIdempotent
+  }
+
+  #writeForOnce(link: Transport, body: Uint8Array): boolean {
+    this.#kept = null
+    this.#isHeadWritten = true
+    const hasRoom = this.#writeWhole(link, body)
+    if (!hasRoom) this.#wantsDrain = true
+    this.#sent(link)
+    return hasRoom
+  }
+
+  #writeWhole(link: Transport, body: Uint8Array): boolean {
+    if (body.byteLength <= TEXT_BYTES_MAX) return link.writeText(this.#head + latin1(body))
+    const message = Buffer.allocUnsafe(this.#head.length + body.byteLength)
+    message.write(this.#head, 'latin1')
+    message.set(body, this.#head.length)
+    return link.writeBytes(message)
   }
 
   /** Head and all that is kept, in one write. */
