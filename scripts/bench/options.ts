@@ -188,7 +188,7 @@ function readBuild(text: string): Build {
 export function effortOf({ quick, rounds, seconds }: Options): Effort {
   const full = quick
     ? { rounds: 3, roundsBeside: 2, sliceSeconds: 0.3, warmUpSeconds: 0.6 }
-    : { rounds: 9, roundsBeside: 5, sliceSeconds: 1, warmUpSeconds: 3 }
+    : { rounds: 9, roundsBeside: 5, sliceSeconds: 1, warmUpSeconds: 5 }
   return {
     quick,
     ...full,
