@@ -50,6 +50,12 @@ export class Dial {
     this.#failures = 0
   }
 
+  /** What is waited for is known to be there: a waiting attempt is made now, if one waits. */
+  hurry(): void {
+    this.#failures = 0
+    if (this.#timer !== null) this.start(0)
+  }
+
   stop(): void {
     this.#timer?.cancel()
     this.#timer = null

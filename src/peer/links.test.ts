@@ -279,6 +279,26 @@ it('a restarted peer is let in under its new boot at once', () => {
   ])
 })
 
+it('a peer that is back on one connection is soon back on all', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const world = new SimWorld(seed)
+    const [a] = world.cluster(['a', 'b']) as [SimPeer]
+    world.time.advance(1000)
+    world.kill('b')
+    world.time.advance(20_000 + 100 * seed)
+    const again = world.add(introduction('b', { bootId: 'boot-2' }))
+    again.members = [{ ...introduction('a'), address: addressOf('a') }]
+    again.links.setMembers(again.members)
+    const countAfterMs: number[] = []
+    while (a.connected.length < ALL_OF('b').length && countAfterMs.length < 5_000) {
+      world.time.advance(1)
+      countAfterMs.push(a.connected.length)
+    }
+    const first = countAfterMs.findIndex((count) => count > 0)
+    expect(countAfterMs.length - first, `seed ${seed}`).toBeLessThan(40)
+  }
+})
+
 it('a peer restarted on another machine is let in once the old boot does not answer', () => {
   const world = new SimWorld()
   const [a] = world.cluster(['a', 'b']) as [SimPeer]

@@ -498,6 +498,16 @@ export class Links {
     slot.target.dial.start(local.nodeId < member.nodeId ? delayMs : this.#timing.fallbackMs)
   }
 
+  /**
+   * A peer that is back is back on all its connections. Left to itself each would wait out its own
+   * back-off, and a member that hears no leader for so long begins to ask for votes. Whose part it is
+   * to dial does, so that the two do not dial each other.
+   */
+  #hurry({ member, slots }: Pair): void {
+    if (member === null || this.#options.local().nodeId >= member.nodeId) return
+    for (const slot of slots) slot.target?.dial.hurry()
+  }
+
   #undial(slot: Slot): void {
     const { target } = slot
     if (target === null) return
@@ -633,6 +643,7 @@ export class Links {
     if (!wasConnected) {
       this.#log.info('peer connected', { peer: peer.name, incarnation: peer.incarnation })
       this.#handler.onPeerUp(peer)
+      this.#hurry(pair)
     }
     if (slot.session !== session) return
     if (channel === CHANNEL.BULK) this.#handler.onChunkRoom(peer)

@@ -277,7 +277,9 @@ it('a worker that goes away while it is waited for is waited for no more', async
   node.crashWorker(1)
   const startMs = node.harness.time.monotonicMs()
   expect((await node.outcome(write)).lagging).toEqual([])
-  expect(node.harness.time.monotonicMs() - startMs).toBeLessThan(100)
+  // It is given up on after 5 s. The other worker rests between slices by the real clock, and on a busy
+  // machine hundreds of ours go by meanwhile.
+  expect(node.harness.time.monotonicMs() - startMs).toBeLessThan(2_500)
 })
 
 it.each(['shared', 'load', 'build'] as const)(
