@@ -22,7 +22,7 @@ import { endSides, origin, type Scenario, secondsOf, shortRounds, warmUp } from 
 
 const BYTES = 64
 const CHANGES_PER_SECOND = 10
-/** More than there are in a slice: none is like the one before. */
+/** Written in turn, so that none is like the one before. */
 const DIFFERENT = 64
 /** Of what one worker can serve. */
 const SHARE = 0.5
