@@ -4,7 +4,7 @@ import { EMPTY_CONFIG } from '../raft/raft.js'
 import { encodeFrame, FRAME, FrameDecoder } from './frame.js'
 import { Handshake } from './handshake.js'
 import { CHANNEL, type Channel, type Introduction } from './identity.js'
-import { LINK_TIMING } from './links.js'
+import { LINK_TIMING } from './links-contract.js'
 import {
   addressOf,
   append,

@@ -23,7 +23,7 @@
 import type { Time, Timer } from '../lib/clock.js'
 import type { ChunkHeader, ChunkReply, Message, NodeId } from '../raft/raft.js'
 import type { Logger } from '../telemetry/log.js'
-import { type BackOff, Dial } from './dial.js'
+import { Dial } from './dial.js'
 import { Handshake, type Remote } from './handshake.js'
 import {
   CHANNEL,
@@ -32,37 +32,31 @@ import {
   type Channel,
   type Introduction,
   type Peer,
-  type Refusal,
   refusal,
 } from './identity.js'
 import { judge, type Membership, type Verdict } from './judge.js'
+import {
+  type GuestDial,
+  LINK_TIMING,
+  type LinkStatus,
+  type LinksHandler,
+  type LinksOptions,
+  type LinksStats,
+  type LinkTiming,
+  type MemberAddress,
+  type PeerStatus,
+} from './links-contract.js'
 import type { OutboxLimits } from './outbox.js'
+import { Pair, type Slot, type Target } from './pair.js'
 import {
   type Ending,
   newSessionStats,
   Session,
   type SessionHandler,
   type SessionStats,
-  type SessionTiming,
 } from './session.js'
 import type { Forward, Traffic } from './traffic.js'
-import type { Connection, ConnectionHandler, Transport } from './transport.js'
-
-export interface LinkTiming extends SessionTiming, BackOff {
-  readonly fallbackMs: number
-  /** What is asked whether it is still there answers within this, or another takes its place. */
-  readonly probeMs: number
-}
-
-export const LINK_TIMING: LinkTiming = {
-  handshakeMs: 3000,
-  pingMs: 1000,
-  deadMs: 4000,
-  firstMs: 50,
-  lastMs: 2000,
-  fallbackMs: 1000,
-  probeMs: 500,
-}
+import type { Connection, ConnectionHandler } from './transport.js'
 
 /** Connections coming in whose handshake is not done; above it the oldest is cut off. */
 const HALF_OPEN_MAX = 64
@@ -75,150 +69,6 @@ const OUTBOX: readonly OutboxLimits[] = [
   { urgentMax: 64, bytesMax: 2 * 1024 * 1024 },
   { urgentMax: 64, bytesMax: 16 * 1024 * 1024 },
 ]
-
-export interface LinksOptions {
-  readonly time: Time
-  /** A whole number in 0..below-1. */
-  readonly random: (below: number) => number
-  /** 32 bytes nobody can foresee. */
-  readonly nonce: () => Uint8Array
-  readonly transport: Transport
-  readonly log: Logger
-  /** What this node says of itself, as of now. */
-  readonly local: () => Introduction
-  /** What it knows of the cluster; `liveBoot` may name what is known beyond its own connections. */
-  readonly membership: () => Membership
-  /** `cluster-secret`; null: none. */
-  readonly secret: Uint8Array | null
-  /** `allow-insecure-peers`. */
-  readonly allowInsecure: boolean
-  readonly handler: LinksHandler
-  readonly timing?: Partial<LinkTiming>
-}
-
-/** Calls come from within `accept`, handlers of connections and timers, never from within a send. */
-export interface LinksHandler {
-  /** The first connection to a peer stands. */
-  onPeerUp(peer: Peer): void
-  /** The last one is gone. */
-  onPeerDown(peer: Peer): void
-  /** `from` and `to` are checked: they are that peer and this node. */
-  onRaft(message: Message, peer: Peer): void
-  /** An append was lost on this side, or the connection that carried appends was. */
-  onUnreachable(nodeId: NodeId): void
-  onChunk(header: ChunkHeader, bytes: Uint8Array, peer: Peer): void
-  onChunkReply(reply: ChunkReply, peer: Peer): void
-  /** `sendChunk` takes chunks again, or for the first time. */
-  onChunkRoom(peer: Peer): void
-  onForward(traffic: Forward, peer: Peer): void
-  onForwardUp(peer: Peer): void
-  /** What was asked of it on this connection will not be answered. */
-  onForwardDown(peer: Peer): void
-  onRefused(event: RefusedEvent): void
-  /** An attempt to dial that met nobody, or nobody that makes sense; another follows. */
-  onDialFailed(event: DialFailedEvent): void
-}
-
-export interface DialFailedEvent {
-  readonly address: string
-  /** `refused`: nobody listens there. `unanswered`: no word in time. `other`: see the message. */
-  readonly cause: 'refused' | 'unanswered' | 'other'
-  readonly message: string
-}
-
-export interface RefusedEvent {
-  readonly refusal: Refusal
-  /** `peer`: this node was refused. */
-  readonly by: 'us' | 'peer'
-  /** It is proved that a member says so; see `handshake.ts`. */
-  readonly trusted: boolean
-  /** What the other side claimed to be; null if it did not come to that. */
-  readonly claimed: Introduction | null
-  /** The address dialed; null if the other side dialed. */
-  readonly address: string | null
-}
-
-export interface MemberAddress {
-  readonly name: string
-  readonly incarnation: string
-  /** 0: a reader, which is not dialed. */
-  readonly nodeId: NodeId
-  /** Peer URL; null: not known, it has to dial. */
-  readonly address: string | null
-}
-
-export interface LinkStatus extends Readonly<SessionStats> {
-  readonly channel: string
-  readonly connected: boolean
-  readonly queuedBytes: number
-  /** Connections that stood, so far. */
-  readonly connects: number
-  /** Milliseconds since the last byte; null when not connected. */
-  readonly silentMs: number | null
-  /** Why it is not connected, or why it was not the last time; null if it never failed. */
-  readonly failure: string | null
-}
-
-export interface PeerStatus {
-  readonly name: string
-  readonly incarnation: string
-  readonly nodeId: NodeId
-  readonly guest: boolean
-  readonly links: readonly LinkStatus[]
-}
-
-export interface LinksStats {
-  readonly halfOpen: number
-  readonly peers: number
-  /** Handshakes that failed, by code of the refusal. */
-  readonly refused: Readonly<Record<string, number>>
-  /** Connections cut because of what came over them, by code. */
-  readonly faults: Readonly<Record<string, number>>
-}
-
-/** A way to somebody whose name is not known; see {@link Links.dialGuest}. */
-export interface GuestDial {
-  close(): void
-}
-
-interface Target {
-  readonly address: string
-  readonly expect: { readonly name: string; readonly incarnation: string | null } | null
-  readonly channel: Channel
-  readonly dial: Dial
-  /** The attempt under way, or, for a guest dial, the connection that came of it. */
-  session: Session | null
-  lastFailure: string | null
-  /** Incarnation of whom a guest dial found. */
-  metBefore: string | null
-}
-
-class Slot {
-  session: Session | null = null
-  target: Target | null = null
-  connects = 0
-  failure: string | null = null
-  /** Of earlier connections. */
-  readonly past: SessionStats = newSessionStats()
-}
-
-class Pair {
-  readonly incarnation: string
-  readonly slots: readonly Slot[] = CHANNELS.map(() => new Slot())
-  member: MemberAddress | null = null
-  /** As it introduced itself last; kept for `onPeerDown`. */
-  peer: Peer | null = null
-  /** Of connections that are over. */
-  lastHeardMs: number | null = null
-
-  constructor(incarnation: string) {
-    this.incarnation = incarnation
-  }
-
-  get isConnected(): boolean {
-    return this.slots.some((slot) => slot.session !== null)
-  }
-}
 
 export class Links {
   readonly #options: LinksOptions

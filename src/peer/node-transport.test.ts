@@ -6,7 +6,8 @@ import { systemTime } from '../lib/clock.js'
 import { MemoryLogger } from '../telemetry/memory-log.js'
 import { Authority } from './certificates.fixture.js'
 import type { Introduction, Peer } from './identity.js'
-import { type DialFailedEvent, Links, type LinksHandler, type RefusedEvent } from './links.js'
+import { Links } from './links.js'
+import type { DialFailedEvent, LinksHandler, RefusedEvent } from './links-contract.js'
 import {
   bindProblem,
   certificateNames,

@@ -9,13 +9,13 @@ export { decodeBody, encodeBody } from './body.js'
 export type { Introduction, Peer } from './identity.js'
 export { CHANNEL, type Channel } from './identity.js'
 export type { Membership } from './judge.js'
-export {
-  type DialFailedEvent,
-  type GuestDial,
-  Links,
-  type LinksHandler,
-  type MemberAddress,
-  type RefusedEvent,
-} from './links.js'
+export { Links } from './links.js'
+export type {
+  DialFailedEvent,
+  GuestDial,
+  LinksHandler,
+  MemberAddress,
+  RefusedEvent,
+} from './links-contract.js'
 export { type Answer, Rpc, type Service } from './rpc.js'
 export { CHUNK_BYTES, type Forward } from './traffic.js'

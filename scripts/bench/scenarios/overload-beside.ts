@@ -43,11 +43,17 @@ export async function besideOthers(bench: Bench, crowds: Crowds): Promise<Beside
     notes.push(...started.notes)
     const [side] = started.sides
     if (side === undefined) continue
-    const series = await measured(bench, side, crowds).finally(() =>
-      endSides(bench.place, started.sides, null),
-    )
-    rows.push(overloadRow(peer.name, series))
-    phases.push({ name: `${peer.name}, overload`, series })
+    try {
+      const series = await measured(bench, side, crowds)
+      rows.push(overloadRow(peer.name, series))
+      phases.push({ name: `${peer.name}, overload`, series })
+    } catch (thrown) {
+      // The bars are those of ours alone: a peer that fails is only missed.
+      if (peer.isOurs) throw thrown
+      notes.push(`left out: ${(thrown as Error).message}`)
+    } finally {
+      await endSides(bench.place, started.sides, null)
+    }
   }
   const columns = [
     '',

@@ -3,14 +3,14 @@ import { Prng } from '../../lib/prng.js'
 import type { ChunkHeader, ChunkReply, Message } from '../../raft/raft.js'
 import { MemoryLogger } from '../../telemetry/memory-log.js'
 import type { Introduction, Peer } from '../identity.js'
-import {
-  type DialFailedEvent,
-  Links,
-  type LinksHandler,
-  type LinksOptions,
-  type MemberAddress,
-  type RefusedEvent,
-} from '../links.js'
+import { Links } from '../links.js'
+import type {
+  DialFailedEvent,
+  LinksHandler,
+  LinksOptions,
+  MemberAddress,
+  RefusedEvent,
+} from '../links-contract.js'
 import type { Forward } from '../traffic.js'
 import { SimNetwork, type SimNetworkOptions } from './sim-network.js'
 
