@@ -18,6 +18,12 @@ interface Incoming {
   whole: { readonly reply: ChunkReply; readonly message: SnapshotMessage } | null
 }
 
+/** What comes from one life of a peer: in its next one it may number transfers lower. */
+interface Receiving {
+  readonly bootId: string
+  readonly receiver: SnapshotReceiver
+}
+
 export interface SnapshotInOptions {
   readonly log: LogLink
   readonly links: ReplicaLinks
@@ -32,7 +38,7 @@ export interface SnapshotInOptions {
 export class SnapshotIn {
   readonly #options: SnapshotInOptions
   /** By peer, for as long as it is connected. */
-  readonly #receivers = new Map<NodeId, SnapshotReceiver>()
+  readonly #receivers = new Map<NodeId, Receiving>()
   #keys = 0
   /** The newest chunk, under way to the disk or on it. */
   #current: Incoming | null = null
@@ -49,8 +55,7 @@ export class SnapshotIn {
       this.#answer(from, { transfer, offset: 0, refused: false })
       return
     }
-    const receiver = this.#receivers.get(from) ?? new SnapshotReceiver()
-    this.#receivers.set(from, receiver)
+    const receiver = this.#receiverOf(peer)
     const verdict = receiver.accept(header)
     if (verdict.do === 'reply') {
       this.#answer(from, verdict.reply)
@@ -115,6 +120,14 @@ export class SnapshotIn {
   lost(from: NodeId): void {
     this.#receivers.delete(from)
     if (this.#current?.from === from) this.#current = null
+  }
+
+  #receiverOf({ nodeId, bootId }: Peer): SnapshotReceiver {
+    const known = this.#receivers.get(nodeId)
+    if (known?.bootId === bootId) return known.receiver
+    const receiver = new SnapshotReceiver()
+    this.#receivers.set(nodeId, { bootId, receiver })
+    return receiver
   }
 
   #giveUp(incoming: Incoming): void {
