@@ -11,6 +11,8 @@ export interface NetNode extends Owner {
   readonly incarnation: string
   readonly nodeId: number
   readonly isUp: boolean
+  /** What it says of itself is known: it makes connections and takes them. */
+  readonly isOpen: boolean
   /** What it said when its connections began. */
   readonly peer: Peer
   introduction(): Peer
@@ -43,6 +45,9 @@ export const CALM: NetWeather = {
   delayMsMax: 1,
   bulkDelayMsMax: 0,
 }
+
+/** Whoever has met nobody tries again so often. */
+const DIAL_MS = 10
 
 /** What lies between the nodes. */
 export interface Net {
@@ -192,10 +197,15 @@ export class SimNet implements Net {
     return 'sent'
   }
 
-  #meet(node: NetNode, other: NetNode): void {
-    this.#clock.at(this.#clock.nowMs + 1 + this.#prng.below(20), node, () => {
-      const { nodeId } = other
+  #meet(node: NetNode, other: NetNode, delayMs = 1 + this.#prng.below(20)): void {
+    this.#clock.at(this.#clock.nowMs + delayMs, node, () => {
       if (!other.isUp) return
+      // Who is stopped or still reads its log introduces itself to nobody.
+      if (!node.isOpen || !other.isOpen || other.pausedUntilMs > this.#clock.nowMs) {
+        this.#meet(node, other, DIAL_MS)
+        return
+      }
+      const { nodeId } = other
       const peer = { ...other.introduction(), nodeId }
       node.onPeerUp(peer)
       node.onForwardUp(peer)

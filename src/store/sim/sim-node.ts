@@ -96,6 +96,7 @@ export class SimNode implements NetNode {
   life = 0
   pausedUntilMs = 0
   isUp = false
+  isOpen = false
   isReady = false
   /** What it was told when it was made a member. */
   joined: Roster | null = null
@@ -129,6 +130,7 @@ export class SimNode implements NetNode {
     const { limits, companion } = this.#options
     this.life += 1
     this.isUp = true
+    this.isOpen = false
     this.isReady = false
     this.failed = null
     this.pausedUntilMs = 0
@@ -187,6 +189,7 @@ export class SimNode implements NetNode {
         },
         listener: {
           onReady: () => {
+            this.isOpen = true
             this.isReady = true
             events.onReady(this)
           },
@@ -196,6 +199,7 @@ export class SimNode implements NetNode {
           },
           onStopped: () => {},
           onBlank: () => {
+            this.isOpen = true
             if (founding !== null) replica.found(founding())
             else if (this.joined !== null) replica.join(this.joined)
             else events.onBlank(this)
@@ -206,6 +210,7 @@ export class SimNode implements NetNode {
             this.#companion?.onConsensus(status)
           },
           onMembers: (roster) => {
+            this.isOpen = true
             net.rosterChanged(this)
             this.#companion?.onMembers(roster)
           },
@@ -230,6 +235,7 @@ export class SimNode implements NetNode {
   /** The process is gone, and with it all that was not on the disk or in the page cache. */
   end(isNoticed: boolean): void {
     this.isUp = false
+    this.isOpen = false
     this.life += 1
     this.#options.net.down(this, isNoticed)
     this.#companion?.ended()
