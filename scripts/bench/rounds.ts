@@ -6,7 +6,7 @@ import type { Subject } from './site.js'
 /** One side of a comparison: a server, and what it is asked. */
 export interface Side {
   readonly name: string
-  readonly subject: Pick<Subject, 'port' | 'tls' | 'child'>
+  readonly subject: Pick<Subject, 'port' | 'tls' | 'child' | 'changing'>
   readonly load: Load
   /** Called right before and right after each of its slices. */
   readonly before?: () => Promise<void> | void

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import type { Child, Household } from './children.js'
+import type { MixEntry } from './mixes.js'
 import type { Cores } from './tools.js'
 
 /** What every side of a comparison is set up to do: its configuration is generated from this. */
@@ -58,7 +59,18 @@ export interface Subject {
   readonly tls: boolean
   /** Of the admin API; null where there is none. */
   readonly adminPort: number | null
+  /** Absent: not while it runs. */
+  readonly changing?: Changing
 }
+
+/** How those who run a server give it another configuration while it carries traffic. */
+export type Changing =
+  | {
+      readonly port: number
+      /** Sent in turn, so that none is like the one before. */
+      readonly requests: readonly MixEntry[]
+    }
+  | { reload(): void }
 
 export interface Peer {
   readonly name: string

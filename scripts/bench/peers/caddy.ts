@@ -1,16 +1,21 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../children.js'
-import { bodyOf, fieldsSet, MOCK_HEADERS, type Peer, type Site } from '../site.js'
+import { bodyOf, type Changing, fieldsSet, MOCK_HEADERS, type Peer, type Site } from '../site.js'
 import { findProgram, versionOf } from '../tools.js'
 import { launched } from './launch.js'
 
+export interface CaddyPorts {
+  readonly traffic: number
+  readonly admin: number
+}
+
 /** The Caddyfile of a Caddy that does what `site` asks; an access log, if any, is in `folder`. */
-export function caddyfile(site: Site, port: number, folder: string): string {
+export function caddyfile(site: Site, ports: CaddyPorts, folder: string): string {
   const scheme = site.tls === null ? 'http' : 'https'
-  const hosts = ['127.0.0.1', 'localhost'].map((host) => `${scheme}://${host}:${port}`)
+  const hosts = ['127.0.0.1', 'localhost'].map((host) => `${scheme}://${host}:${ports.traffic}`)
   return `{
-  admin off
+  admin 127.0.0.1:${ports.admin}
   auto_https off
   servers {
     protocols h1
@@ -48,6 +53,15 @@ function answering(bytes: number): string {
   return `${fields.join('')}  respond "${bodyOf(bytes)}" 200`
 }
 
+/** The whole configuration is loaded again, be it the same. */
+function changing(port: number, body: string): Changing {
+  const headers = { 'Content-Type': 'text/caddyfile', 'Cache-Control': 'must-revalidate' }
+  return {
+    port,
+    requests: [{ path: '/load', method: 'POST', headers, body, expect: { status: '200' } }],
+  }
+}
+
 /** Null when it is not installed. */
 export function caddy(): Peer | null {
   const program = findProgram('caddy')
@@ -59,7 +73,9 @@ export function caddy(): Peer | null {
       const port = await freePort()
       const folder = place.household.newFolder('caddy')
       const file = join(folder, 'Caddyfile')
-      writeFileSync(file, caddyfile(site, port, folder))
+      const admin = await freePort()
+      const text = caddyfile(site, { traffic: port, admin }, folder)
+      writeFileSync(file, text)
       const args = ['run', '--config', file, '--adapter', 'caddyfile']
       const env = {
         GOMAXPROCS: String(site.workers),
@@ -67,7 +83,8 @@ export function caddy(): Peer | null {
         XDG_CONFIG_HOME: folder,
         XDG_DATA_HOME: folder,
       }
-      return launched({ ...peer, place, site, port, program, args, env })
+      const subject = await launched({ ...peer, place, site, port, program, args, env })
+      return { ...subject, changing: changing(admin, text) }
     },
   }
 }

@@ -12,6 +12,7 @@ import { haproxyConf } from './haproxy.js'
 import { nginxConf } from './nginx.js'
 
 const PORT = 23_456
+const ADMIN_PORT = 23_457
 const TLS = { cert: '/tmp/cert.pem', key: '/tmp/key.pem', both: '/tmp/both.pem' }
 const PROXIED: Site = { ...PLAIN_SITE, backEnds: [4001] }
 
@@ -35,7 +36,7 @@ const SITES: readonly (readonly [name: string, site: Site])[] = [
 const GENERATORS = {
   nginx: (site: Site) => nginxConf(site, PORT, '/tmp/x'),
   haproxy: (site: Site) => haproxyConf(site, PORT),
-  caddy: (site: Site) => caddyfile(site, PORT, '/tmp/x'),
+  caddy: (site: Site) => caddyfile(site, { traffic: PORT, admin: ADMIN_PORT }, '/tmp/x'),
   envoy: (site: Site) => envoyConf(site, PORT),
 }
 const NAMES = Object.keys(GENERATORS) as (keyof typeof GENERATORS)[]

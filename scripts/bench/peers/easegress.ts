@@ -7,7 +7,7 @@ import { type Peer, UnsupportedError } from '../site.js'
 import { findProgram } from '../tools.js'
 import { putObjects } from './gateway.js'
 import { coresFor } from './launch.js'
-import { type Dialect, objectsFor } from './objects.js'
+import { changingOf, type Dialect, objectsFor } from './objects.js'
 
 /** Names of options differ between the two: what its help says decides. */
 export function dialectOf(help: string): Dialect {
@@ -80,7 +80,8 @@ export function easegress(path: string): Peer {
       await until('easegress', child, async () => {
         return (await ask({ port, path: DEFAULT_TARGET, tls })).status === 200
       })
-      return { ...peer, child, port, tls, adminPort: admin }
+      const changing = changingOf(dialect, site, admin)
+      return { ...peer, child, port, tls, adminPort: admin, changing }
     },
   }
 }

@@ -7,7 +7,7 @@ import { freePort, until } from '../children.js'
 import { DEFAULT_TARGET } from '../loadgen.js'
 import { type Peer, type Place, type Site, type Subject, UnsupportedError } from '../site.js'
 import { coresFor } from './launch.js'
-import { type GatewayObject, objectsFor } from './objects.js'
+import { changingOf, type GatewayObject, objectsFor } from './objects.js'
 
 const REASON_CHARS_MAX = 500
 const PUTS_AT_A_TIME = 8
@@ -110,7 +110,10 @@ export function gateway(build: Build): Peer {
     name: build.name,
     isOurs: true,
     version,
-    start: (place, site) =>
-      startGateway({ build, place, site, objects: (port) => objectsFor('v1', site, port) }),
+    async start(place, site) {
+      const objects = (port: number): GatewayObject[] => objectsFor('v1', site, port)
+      const subject = await startGateway({ build, place, site, objects })
+      return { ...subject, changing: changingOf('v1', site, subject.adminPort ?? 0) }
+    },
   }
 }

@@ -57,8 +57,10 @@ export function haproxy(): Peer | null {
       const port = await freePort()
       const conf = join(place.household.newFolder('haproxy'), 'haproxy.cfg')
       writeFileSync(conf, haproxyConf(site, port))
-      // -db: in the foreground, a single process.
-      return launched({ ...peer, place, site, port, program, args: ['-db', '-f', conf] })
+      // In the foreground, with a master process, which can replace the one that serves.
+      const args = ['-W', '-db', '-f', conf]
+      const subject = await launched({ ...peer, place, site, port, program, args })
+      return { ...subject, changing: { reload: () => subject.child.process.kill('SIGUSR2') } }
     },
   }
 }

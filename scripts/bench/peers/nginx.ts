@@ -113,5 +113,7 @@ async function start(
   const conf = join(folder, 'nginx.conf')
   writeFileSync(conf, nginxConf(site, port, folder))
   const args = ['-p', folder, '-e', join(folder, 'error.log'), '-c', conf]
-  return launched({ ...peer, place, site, port, program, args })
+  const subject = await launched({ ...peer, place, site, port, program, args })
+  // It reads all of it again, whatever has changed.
+  return { ...subject, changing: { reload: () => subject.child.process.kill('SIGHUP') } }
 }

@@ -1,6 +1,13 @@
 /** The objects that make a gateway do what a site asks, in the two dialects of Easegress. */
 import { readFileSync } from 'node:fs'
-import { bodyOf, fieldsSet, MOCK_HEADERS, type PathRoute, type Site } from '../site.js'
+import {
+  bodyOf,
+  type Changing,
+  fieldsSet,
+  MOCK_HEADERS,
+  type PathRoute,
+  type Site,
+} from '../site.js'
 
 /** An object as it is sent to the admin API, as JSON, which is YAML too. */
 export interface GatewayObject {
@@ -16,6 +23,8 @@ export interface Route extends PathRoute {
 }
 
 const CONNECTIONS_MAX = 20_000
+/** Changes that differ. */
+const DIFFERENT = 64
 
 export const PIPELINE = 'pipeline-demo'
 const SERVER = 'server-demo'
@@ -85,4 +94,19 @@ export function objectsFor(dialect: Dialect, site: Site, port: number): GatewayO
     pipelineObject(dialect, PIPELINE, filtersFor(dialect, site)),
     serverObject(dialect, port, [{ pathPrefix: '/', backend: PIPELINE }], site),
   ]
+}
+
+/** The pipeline that carries all traffic is replaced, with another one each time. */
+export function changingOf(dialect: Dialect, site: Site, adminPort: number): Changing {
+  const requests = Array.from({ length: DIFFERENT }, (_, i) => {
+    const header = { set: { 'X-Bench-Change': String(i) } }
+    const filters = [{ kind: 'RequestAdaptor', header }, ...filtersFor(dialect, site)]
+    return {
+      path: `/apis/${dialect}/objects/${PIPELINE}`,
+      method: 'PUT',
+      body: JSON.stringify(pipelineObject(dialect, PIPELINE, filters)),
+      expect: { status: '200' },
+    }
+  })
+  return { port: adminPort, requests }
 }

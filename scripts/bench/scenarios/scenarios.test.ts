@@ -7,6 +7,7 @@ import { addedLatencyBar } from './added-latency.js'
 import { SCENARIOS } from './all.js'
 import { bigBodyBars } from './big-body.js'
 import { changesBar } from './changes.js'
+import { changesRow } from './changes-beside.js'
 import { openFilesAdvice, perConnection } from './idle-connections.js'
 import { idleBars } from './idle-node.js'
 import { connectionBars, goodputBound, offerBar } from './overload.js'
@@ -102,6 +103,14 @@ it('what is added is above what the back end takes itself', () => {
 it('changes are judged by the ratio of p99', () => {
   const bar = changesBar(series('changing', { p99: 1.3 }), series('quiet', { p99: 1 }))
   expect(judge(bar)).toBe('met')
+})
+
+it('changes of others are told with the answers that went wrong', () => {
+  const quiet = series('without', { p99: 0.5 })
+  const [sample] = quiet.rounds as [Sample]
+  const changing = { name: 'with', rounds: [{ ...sample, requests: sample.ok + 7 }] }
+  const row = changesRow('nginx', { rate: 500, series: [quiet, changing] })
+  expect(row).toEqual(['nginx', '500', '0.50', '0.50', '1.00', '0, 7'])
 })
 
 it('big bodies: rate beside nginx, and memory', () => {
