@@ -135,8 +135,12 @@ async function pour(to: NodeJS.WritableStream, bytes: number): Promise<void> {
   for (let left = bytes; left > 0; left -= piece.length) {
     if (!to.write(left < piece.length ? piece.subarray(0, left) : piece)) {
       await new Promise<void>((resolve, reject) => {
-        to.once('drain', resolve)
-        to.once('close', () => reject(new Error('the reader is gone')))
+        const gone = (): void => reject(new Error('the reader is gone'))
+        to.once('close', gone)
+        to.once('drain', () => {
+          to.off('close', gone)
+          resolve()
+        })
       })
     }
   }

@@ -98,7 +98,7 @@ export class ClusterSim {
   readonly #clients: Clients
   readonly #founders: number
   readonly #shape: Pick<SimNodeOptions, 'snapshotAfterBytes' | 'limits'>
-  /** Of each node, terms of the entries it was told to write, by index. */
+  /** Of each node, terms of the entries that it has, or was told to write in this life, by index. */
   readonly #terms = new Map<SimNode, Map<number, number>>()
   readonly #seen = new Map<SimNode, { raft: Raft; commit: number; leads: number }>()
   readonly #watches = new Map<SimNode, Watch>()
@@ -239,7 +239,7 @@ export class ClusterSim {
         onBlank: (blank) => this.#join(blank),
         onFailed: (failed) => this.#onFailed(failed),
         onWrite: (writer, request) => this.#onWrite(writer, request),
-        onCore: (_, raft) => this.#promises?.begins(raft),
+        onCore: (begun, raft) => this.#onCore(begun, raft),
         onSend: (sender, message) => this.#onSend(sender, message),
         onSendChunk: (sender, to) => this.#adversary.onSendChunk(sender, to),
       },
@@ -315,6 +315,20 @@ export class ClusterSim {
     this.#digest.add(MESSAGE_CODES[message.type])
     this.#digest.add(message.to)
     this.#digest.add(message.term)
+  }
+
+  /** What its disk gave back is what it holds: some that it was told to write may be lost. */
+  #onCore(node: SimNode, raft: Raft): void {
+    this.#promises?.begins(raft)
+    const base = raft.standingForTest().firstIndex - 1
+    const entries: Entry[] = []
+    for (let index = base + 1; index <= raft.lastIndex; index++) {
+      entries.push(raft.entryForTest(index) as Entry)
+    }
+    const baseTerm = raft.termAtForTest(base)
+    this.#checker.holds(node.nodeId, entries, baseTerm)
+    const terms = entries.map(({ index, term }) => [index, term] as const)
+    this.#terms.set(node, new Map([[base, baseTerm], ...terms]))
   }
 
   /** Log matching: what a node is told to write follows what everybody knows to precede it. */
