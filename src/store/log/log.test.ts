@@ -123,6 +123,23 @@ it('goes on over many segments, repeating the hard state in each', () => {
   expect(recovered.hardState).toEqual({ term: 3, vote: 'me' })
 })
 
+it('a segment that power left with its header alone says the hard state again', () => {
+  const { disk, log } = written(3)
+  append(log, [], { term: 7, vote: '3' })
+  let last = 3
+  while (segmentsOf(disk).length < 2) append(log, [entry(++last, undefined, 7)])
+  disk.killProcess()
+  disk.flip(segmentName(2), HEAD_BYTES)
+  const again = open(disk)
+  expect(again.recovered).toMatchObject({ hardState: { term: 7, vote: '3' }, lastIndex: last - 1 })
+  append(again.log, [entry(last, undefined, 7)])
+  // Two, as the log reaches back to the older one.
+  for (const index of [last - 1, last]) saveSnapshot(again.log, index, ['all'])
+  expect(segmentsOf(disk)).toEqual([segmentName(2)])
+  disk.killProcess()
+  expect(open(disk).recovered.hardState).toEqual({ term: 7, vote: '3' })
+})
+
 it('one write may span segments', () => {
   const { disk, log } = written(0)
   append(

@@ -354,11 +354,13 @@ export class Log {
     if (end.offset === 0) {
       this.#disk.close(this.#file)
       this.#useSegment(end.segment, { segment: 0, offset: 0 })
-      this.#appendHardState()
     } else if (comparePositions(proven, end) < 0) {
       const from = proven.segment === end.segment ? proven.offset : 0
       this.#disk.write(this.#file, from, lastSegment.subarray(from))
     }
+    // Of a segment that was just begun when the power went only the header may be there, and what
+    // the one before it says is gone with it.
+    if (recovery.hardStateSegment !== end.segment) this.#appendHardState()
     this.#sync()
   }
 

@@ -48,6 +48,8 @@ export interface Recovery {
   readonly blank: readonly number[]
   readonly leftover: readonly number[]
   readonly hardState: HardState
+  /** The last segment that says so; 0 for none. */
+  readonly hardStateSegment: number
   /** Where the log begins: an installed snapshot; null when it was never begun anew. */
   readonly base: EntryPosition | null
   /** Highest index recorded as committed; 0 for none. */
@@ -71,6 +73,7 @@ class Scan {
   #base: EntryPosition | null = null
   #commit = 0
   #hardState: HardState = { term: 0, vote: '' }
+  #hardStateSegment = 0
   #end: Position
   #proven: Position
   #buffer: Buffer = Buffer.alloc(0)
@@ -108,6 +111,7 @@ class Scan {
       blank,
       leftover,
       hardState: this.#hardState,
+      hardStateSegment: this.#hardStateSegment,
       base: this.#base,
       commit: this.#commit,
       entries: this.#entries,
@@ -146,6 +150,7 @@ class Scan {
     const { index, term, payload } = record
     if (record.kind === RECORD.hardState) {
       this.#hardState = { term, vote: Buffer.from(payload).toString('utf8') }
+      this.#hardStateSegment = info.segment
       return
     }
     if (record.kind === RECORD.commit) {
