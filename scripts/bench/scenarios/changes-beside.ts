@@ -7,7 +7,7 @@ import type { Phase, Table } from '../result.js'
 import { interleave, load as loadSide, type Rounds, type Side } from '../rounds.js'
 import { perSecond, type Sample, type Series, sampleOf, spread } from '../sample.js'
 import type { Site } from '../site.js'
-import { endSides, rounds, secondsOf, startSides } from './scenario.js'
+import { oneByOne, rounds, secondsOf } from './scenario.js'
 
 /** Of what it can serve. */
 const SHARE = 0.5
@@ -52,34 +52,22 @@ export interface Beside {
 export const plannedBeside = (bench: Bench): number =>
   bench.peers.length * (secondsOf(rounds(bench), 2) + bench.effort.warmUpSeconds / 3 + 1)
 
-/** One peer after the other, each at a rate of its own. */
+/** Each at a rate of its own. */
 export async function besideOthers(bench: Bench, site: Site, load: Load): Promise<Beside> {
-  const rows: string[][] = []
-  const phases: Phase[] = []
-  const notes: string[] = []
-  for (const peer of bench.peers) {
-    const asked = { ...load, toleratesErrors: true }
-    const started = await startSides(bench, { peers: [peer], site, load: asked, answerBytes: null })
-    notes.push(...started.notes)
-    const [side] = started.sides
-    if (side === undefined) continue
+  const asked = { site, load: { ...load, toleratesErrors: true } }
+  const { notes, measured } = await oneByOne(bench, bench.peers, asked, async (side) => {
     const { changing } = side.subject
-    try {
-      if (changing === undefined) {
-        notes.push(`${peer.name} is left out: the bench has no way to change it while it runs`)
-        continue
-      }
-      const changed = await measureChanges(bench, side, changerOf(bench, changing), rounds(bench))
-      rows.push(changesRow(peer.name, changed))
-      phases.push({ name: `${peer.name}, changes`, series: [...changed.series] })
-    } catch (thrown) {
-      // The bar is that of ours alone: a peer that fails is only missed.
-      notes.push(`left out: ${(thrown as Error).message}`)
-    } finally {
-      await endSides(bench.place, started.sides, null)
-    }
+    if (changing === undefined) return 'the bench has no way to change it while it runs'
+    const changed = await measureChanges(bench, side, changerOf(bench, changing), rounds(bench))
+    return { name: side.name, changed }
+  })
+  return {
+    notes,
+    rows: measured.map(({ name, changed }) => changesRow(name, changed)),
+    phases: measured.map(({ name, changed }) => {
+      return { name: `${name}, changes`, series: [...changed.series] }
+    }),
   }
-  return { notes, rows, phases }
 }
 
 const p99 = (sample: Sample): number => sample.latency.p99

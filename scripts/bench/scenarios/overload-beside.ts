@@ -6,7 +6,7 @@ import type { Phase, Table } from '../result.js'
 import { interleave, type Side } from '../rounds.js'
 import { perSecond, type Sample, type Series, spread } from '../sample.js'
 import type { Site } from '../site.js'
-import { allPeers, endSides, rounds, secondsOf, startSides } from './scenario.js'
+import { allPeers, oneByOne, rounds, secondsOf } from './scenario.js'
 
 /** What is offered, in peaks of the gateway itself. */
 const TIMES_PEAK = 2
@@ -32,29 +32,14 @@ export const plannedBeside = (bench: Bench, usefulSeconds: number): number =>
   allPeers(bench).length *
   (secondsOf(rounds(bench), 3) + bench.effort.roundsBeside * usefulSeconds + 1)
 
-/** One gateway after the other: each has its own peak, so they cannot take turns. */
+/** Each has its own peak, so they cannot take turns. */
 export async function besideOthers(bench: Bench, crowds: Crowds): Promise<Beside> {
-  const rows: string[][] = []
-  const phases: Phase[] = []
-  const notes: string[] = []
-  for (const peer of allPeers(bench)) {
-    const { site, load } = crowds
-    const started = await startSides(bench, { peers: [peer], site, load, answerBytes: null })
-    notes.push(...started.notes)
-    const [side] = started.sides
-    if (side === undefined) continue
-    try {
-      const series = await measured(bench, side, crowds)
-      rows.push(overloadRow(peer.name, series))
-      phases.push({ name: `${peer.name}, overload`, series })
-    } catch (thrown) {
-      // The bars are those of ours alone: a peer that fails is only missed.
-      if (peer.isOurs) throw thrown
-      notes.push(`left out: ${(thrown as Error).message}`)
-    } finally {
-      await endSides(bench.place, started.sides, null)
-    }
-  }
+  const { notes, measured: all } = await oneByOne(bench, allPeers(bench), crowds, async (side) => ({
+    name: side.name,
+    series: await measured(bench, side, crowds),
+  }))
+  const rows = all.map(({ name, series }) => overloadRow(name, series))
+  const phases = all.map(({ name, series }) => ({ name: `${name}, overload`, series }))
   const columns = [
     '',
     'peak/s',

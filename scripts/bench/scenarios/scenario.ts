@@ -144,6 +144,37 @@ export async function withoutFailing<T>(
   }
 }
 
+/**
+ * Measures one peer after the other, as each is asked for what it can do itself. `measure` may say
+ * why it cannot. A peer that fails is only missed; a build of ours that does fails the scenario.
+ */
+export async function oneByOne<T>(
+  bench: Bench,
+  peers: readonly Peer[],
+  asked: Pick<SidesOptions, 'site' | 'load'>,
+  measure: (side: Side) => Promise<T | string>,
+): Promise<{ readonly notes: string[]; readonly measured: readonly T[] }> {
+  const notes: string[] = []
+  const measured: T[] = []
+  for (const peer of peers) {
+    const started = await startSides(bench, { ...asked, peers: [peer], answerBytes: null })
+    notes.push(...started.notes)
+    const [side] = started.sides
+    if (side === undefined) continue
+    try {
+      const found = await measure(side)
+      if (typeof found === 'string') notes.push(`${peer.name} is left out: ${found}`)
+      else measured.push(found)
+    } catch (thrown) {
+      if (peer.isOurs) throw thrown
+      notes.push(`left out: ${(thrown as Error).message}`)
+    } finally {
+      await endSides(bench.place, started.sides, null)
+    }
+  }
+  return { notes, measured }
+}
+
 /** The names of the fields of the answer; fails unless it is 200 with the body of the origin. */
 export async function checkAnswer(
   { name, port, tls }: Subject,
