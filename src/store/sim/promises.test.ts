@@ -59,6 +59,11 @@ it('what another leader replaces is promised no more, what lies before it is', (
   expect(() => promises.begins(core(9, 0, [1]))).toThrow('it acknowledged 2@1')
 })
 
+it('an answer to a leader of the past says nothing of what a later one put in that place', () => {
+  const promises = says([accepts(2, 3)], [1, 1, 3])
+  expect(() => promises.begins(core(3, 0, [1, 1]))).not.toThrow()
+})
+
 it.each<[string, Message[]]>([
   ['one vote in each term', [grants(3, 2), grants(4, 3)]],
   ['the same vote twice', [grants(3, 2), grants(3, 2)]],

@@ -35,8 +35,9 @@ export class Promises {
     else if (type === 'append-reply' && message.accepted) {
       const { index } = message
       const at = { index, term: raft.termAtForTest(index) }
-      // Replaced meanwhile, or behind a snapshot.
-      if (at.term >= 0 && lostAcknowledged(at, promised.acknowledged)) promised.acknowledged = at
+      // Replaced meanwhile, by a later leader's too, or behind a snapshot.
+      const isHeld = at.term >= 0 && at.term <= term
+      if (isHeld && lostAcknowledged(at, promised.acknowledged)) promised.acknowledged = at
     }
   }
 
