@@ -205,7 +205,7 @@ export class Adversary {
     if (this.#stage.isOver()) return
     const leader = this.#leader()
     const sleepMs = 800 + this.#prng.below(this.#prng.pick([700, 3_000]))
-    if (leader !== undefined) leader.pausedUntilMs = this.#world.nowMs + sleepMs
+    leader?.stop(sleepMs)
     this.#world.at(sleepMs + this.#prng.below(1_000), () => this.#putToSleep())
   }
 
@@ -232,7 +232,7 @@ export class Adversary {
     if (draw(climate.cut)) this.#cut()
     if (draw(climate.cut)) stage.net.heal()
     if (draw(climate.breaks)) this.#breakOff(node)
-    if (draw(climate.pause) && node.isUp) node.pausedUntilMs = stage.world.nowMs + prng.below(4000)
+    if (draw(climate.pause) && node.isUp) node.stop(prng.below(4000))
     if (draw(climate.trouble)) this.#trouble()
     if (draw(0.05)) stage.net.weather = this.#drawNet()
     if (draw(climate.diskFault) && node.isUp) {
@@ -294,7 +294,7 @@ export class Adversary {
   #trouble(): void {
     const prng = this.#prng
     const { net } = this.#stage
-    const { nodes, nowMs } = this.#world
+    const { nodes } = this.#world
     const leader = this.#leader()
     if (leader === undefined) return
     const draw = prng.below(3)
@@ -306,7 +306,7 @@ export class Adversary {
       if (!speaks) net.cut(leader, other)
       if (!hears) net.cut(other, leader)
     }
-    if (draw === 1) leader.pausedUntilMs = nowMs + 500 + prng.below(3000)
+    if (draw === 1) leader.stop(500 + prng.below(3000))
     this.#world.at(500 + prng.below(5000), () => net.heal())
   }
 

@@ -248,6 +248,11 @@ export class SimNode implements NetNode {
     this.isReady = false
   }
 
+  /** By a signal, for so long, or for longer if it is stopped already: what waits keeps its time. */
+  stop(ms: number): void {
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, this.#options.clock.nowMs + ms)
+  }
+
   /** Somebody set its wall clock. */
   setWallClock(skewMs: number): void {
     if (this.#time !== null) this.#time.skewMs = skewMs
