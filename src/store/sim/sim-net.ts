@@ -1,12 +1,12 @@
 import type { Time } from '../../lib/clock.js'
 import type { Prng } from '../../lib/prng.js'
-import type { Forward, Peer } from '../../peer/peer.js'
+import type { Forward, LinksHandler, Peer } from '../../peer/peer.js'
 import type { ChunkHeader, ChunkReply, Message } from '../../raft/raft.js'
 import type { Roster } from '../cluster.js'
 import type { Owner, SimClock } from './sim-clock.js'
 
 /** What the network sees of a node. */
-export interface NetNode extends Owner {
+export interface NetNode extends Owner, Omit<LinksHandler, 'onRefused' | 'onDialFailed'> {
   readonly name: string
   readonly incarnation: string
   readonly nodeId: number
@@ -18,16 +18,6 @@ export interface NetNode extends Owner {
   introduction(): Peer
   roster(): Roster | null
   appliedIndex(): number
-  onRaft(message: Message, from: Peer): void
-  onUnreachable(nodeId: number): void
-  onChunk(header: ChunkHeader, bytes: Uint8Array, from: Peer): void
-  onChunkReply(reply: ChunkReply, from: Peer): void
-  onChunkRoom(peer: Peer): void
-  onForward(traffic: Forward, from: Peer): void
-  onForwardUp(peer: Peer): void
-  onForwardDown(peer: Peer): void
-  onPeerUp(peer: Peer): void
-  onPeerDown(peer: Peer): void
 }
 
 export interface NetWeather {
