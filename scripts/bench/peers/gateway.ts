@@ -104,7 +104,12 @@ export function reasonOf(body: string): string {
   return text.trim().replace(PLACE, '').slice(0, REASON_CHARS_MAX)
 }
 
-export function gateway(build: Build): Peer {
+/** A build of ours; its pipeline can be changed while it runs. */
+export interface Gateway extends Peer {
+  start(place: Place, site: Site): Promise<Required<Subject>>
+}
+
+export function gateway(build: Build): Gateway {
   const version = `${build.name} on node ${process.versions.node}`
   return {
     name: build.name,

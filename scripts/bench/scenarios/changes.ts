@@ -4,7 +4,6 @@ import type { Bench } from '../bench.js'
 import { CHANGES_PER_SECOND, changerOf } from '../changer.js'
 import { disturbanceNotes, latencyTable, plotOf } from '../figures.js'
 import { gateway } from '../peers/gateway.js'
-import { changingOf } from '../peers/objects.js'
 import { emptyResult, type ScenarioResult } from '../result.js'
 import type { Rounds, Side } from '../rounds.js'
 import { figuresOf, type Sample, type Series } from '../sample.js'
@@ -53,7 +52,7 @@ export const changes: Scenario = {
     const subject = await gateway(build).start(place, site)
     const load = { connections, expectBytes: BYTES }
     const side: Side = { name: build.name, subject, load }
-    const changer = changerOf(bench, changingOf('v1', site, subject.adminPort ?? 0))
+    const changer = changerOf(bench, subject.changing)
     changer.start(bench.effort.warmUpSeconds)
     await warmUp(bench, side, bench.effort.warmUpSeconds)
     await changer.stop()
